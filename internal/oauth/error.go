@@ -1,0 +1,73 @@
+package oauth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Code is an error code of RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6 or RFC 7662.
+type Code string
+
+// The codes that usher answers with.
+const (
+	InvalidRequest          Code = "invalid_request"
+	UnauthorizedClient      Code = "unauthorized_client"
+	AccessDenied            Code = "access_denied"
+	ConsentRequired         Code = "consent_required"
+	InteractionRequired     Code = "interaction_required"
+	UnsupportedResponseType Code = "unsupported_response_type"
+	InvalidScope            Code = "invalid_scope"
+	ServerError             Code = "server_error"
+	TemporarilyUnavailable  Code = "temporarily_unavailable"
+	InvalidClient           Code = "invalid_client"
+	UnsupportedTokenType    Code = "unsupported_token_type"
+	InvalidToken            Code = "invalid_token"
+)
+
+// Error is a protocol error: a code and a description that are safe to show to the client, and a
+// cause that only the log sees.
+type Error struct {
+	Code        Code
+	Description string
+	Cause       error
+}
+
+// Errorf makes an Error; the description is cleaned to the characters that RFC 6749 §5.2 allows.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Description: Printable(fmt.Sprintf(format, args...))}
+}
+
+// Internal wraps anything unforeseen: the client learns no more than that it happened.
+func Internal(cause error) *Error {
+	return &Error{Code: ServerError, Description: "The server met an unexpected condition.", Cause: cause}
+}
+
+// Because returns a copy of e with the cause that the log is to show.
+func (e *Error) Because(cause error) *Error {
+	c := *e
+	c.Cause = cause
+	return &c
+}
+
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Description, e.Cause)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Description)
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Printable replaces every character outside %x20-21 / %x23-5B / %x5D-7E, the set that RFC 6749 §5.2
+// allows in error and error_description, so that nothing a caller sent is echoed raw.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < 0x20 || r > 0x7e || r == '\\':
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,93 @@
+package oauth
+
+import (
+	"slices"
+	"strings"
+)
+
+// ParseScope splits a scope string (RFC 6749 §3.3) into its values, without repetitions and in the
+// order given. A value with a character outside %x21 / %x23-5B / %x5D-7E is an error.
+func ParseScope(s string) ([]string, *Error) {
+	var scope []string
+	for _, v := range strings.Split(s, " ") {
+		if v == "" {
+			continue
+		}
+		if !validScopeValue(v) {
+			return nil, Errorf(InvalidScope, "The scope holds a character that is not allowed there.")
+		}
+		if !slices.Contains(scope, v) {
+			scope = append(scope, v)
+		}
+	}
+	return scope, nil
+}
+
+func validScopeValue(v string) bool {
+	for i := range len(v) {
+		if c := v[i]; c <= 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return v != ""
+}
+
+// JoinScope is the reverse of ParseScope.
+func JoinScope(scope []string) string { return strings.Join(scope, " ") }
+
+// Subset tells whether all of part is in whole.
+func Subset(part, whole []string) bool {
+	for _, v := range part {
+		if !slices.Contains(whole, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// Union returns a followed by what only b has.
+func Union(a, b []string) []string {
+	u := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(u, v) {
+			u = append(u, v)
+		}
+	}
+	return u
+}
+
+// GrantedScope answers which scope a request gets: what it names, if the client has all of it;
+// where it names none, what the client is configured with save what demands a fresh sign-in, else
+// the profile's default.
+func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
+	if len(asked) > 0 {
+		for _, v := range asked {
+			if _, known := p.ScopeNamed(v); !known || !slices.Contains(c.Scope, v) {
+				return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, v)
+			}
+		}
+		return asked, nil
+	}
+	configured := c.Scope
+	if len(configured) == 0 {
+		configured = p.DefaultScope
+	}
+	var granted []string
+	for _, v := range configured {
+		if s, known := p.ScopeNamed(v); known && s.MaxAuthAge == 0 {
+			granted = append(granted, v)
+		}
+	}
+	return granted, nil
+}
+
+// MaxAuthAge returns the strictest freshness, in seconds, that a scope in the list demands; 0 for none.
+func MaxAuthAge(scope []string, p *Profile) int {
+	strictest := 0
+	for _, v := range scope {
+		if s, ok := p.ScopeNamed(v); ok && s.MaxAuthAge > 0 && (strictest == 0 || s.MaxAuthAge < strictest) {
+			strictest = s.MaxAuthAge
+		}
+	}
+	return strictest
+}

@@ -1,0 +1,194 @@
+// Package store says what usher remembers and how it is asked to: by intent, not by row. Every
+// method is one transaction; what a method must never do halfway is written on it. The rules that
+// decide what to store live in the core (package oauth).
+//
+// Nothing of this is ever cached or read from a replica, save Configuration, which a node holds as a
+// snapshot and renews when the revision changes.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// The errors that callers tell apart. Whatever else comes back is a fault of the storage.
+var (
+	// ErrNotFound: there is no such thing, or it ended.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: somebody else changed or created it first; read again and decide again.
+	ErrConflict = errors.New("changed by somebody else")
+	// ErrEnded: the session (or account, or client) that this hangs off is over.
+	ErrEnded = errors.New("ended")
+)
+
+// Store is all of it; one value serves a whole process.
+type Store interface {
+	Configuration
+	Accounts
+	Sessions
+	Grants
+	Throttle
+	AuditLog
+	Maintenance
+	// Close waits for what is under way and closes the database.
+	Close() error
+}
+
+// Snapshot is the configuration at one revision.
+type Snapshot struct {
+	Revision int64
+	Profile  oauth.Profile
+	Clients  []oauth.Client
+	Keys     []WrappedKey
+}
+
+// KeyUse is what a key is for.
+type KeyUse string
+
+// Sealing keys are the root secrets of package token; signing keys are published in the JWKS.
+const (
+	UseSeal KeyUse = "seal"
+	UseSign KeyUse = "sign"
+)
+
+// WrappedKey is a key as it is stored: its secret encrypted under the master key.
+type WrappedKey struct {
+	ID      string
+	Use     KeyUse
+	Alg     oauth.Alg // of a signing key
+	Created time.Time
+	// Activates is when the key becomes the current one of its use and algorithm; before, it is "next".
+	Activates time.Time
+	Wrapped   []byte
+}
+
+// Configuration is what operators set: clients, profile, keys. Every change raises the revision in
+// its own transaction.
+type Configuration interface {
+	// Revision is the one-row read that tells whether a snapshot is out of date.
+	Revision(ctx context.Context) (int64, error)
+	// Load reads the whole configuration at one revision; ErrNotFound before Bootstrap.
+	Load(ctx context.Context) (Snapshot, error)
+	// Bootstrap writes the first profile and keys; where another node was first it does nothing.
+	Bootstrap(ctx context.Context, p oauth.Profile, keys []WrappedKey) error
+	// PutClient creates (was 0; ErrConflict if it exists) or replaces the version was. A client that
+	// becomes disabled loses its delegations in the same transaction.
+	PutClient(ctx context.Context, c oauth.Client, was int64, a Audit) error
+	// RemoveClient ends everything of the client: delegations, consents, and itself.
+	RemoveClient(ctx context.Context, clientID string, a Audit) error
+	PutProfile(ctx context.Context, p oauth.Profile, was int64, a Audit) error
+	// AddKey stores a key unless one of the same use and algorithm activates at or after
+	// unlessAfter; it tells whether it stored it. So two nodes that rotate at once make one key.
+	AddKey(ctx context.Context, k WrappedKey, unlessAfter time.Time, a Audit) (bool, error)
+	// ReplaceKeys removes the keys with the given ids and adds others, all or nothing; ErrConflict
+	// where one of the ids is not there any more.
+	ReplaceKeys(ctx context.Context, remove []string, add []WrappedKey, a Audit) error
+}
+
+// Accounts are the users.
+type Accounts interface {
+	// CreateAccount stores a new account with its password hash; ErrConflict where the user name
+	// (case-folded) is taken.
+	CreateAccount(ctx context.Context, acc oauth.Account, a Audit) error
+	Account(ctx context.Context, id oauth.ID) (oauth.Account, error)
+	// AccountByName finds by the case-folded user name, password hash included.
+	AccountByName(ctx context.Context, username string) (oauth.Account, error)
+	// ListAccounts lists by case-folded user name, those after the given one, at most limit.
+	ListAccounts(ctx context.Context, after string, limit int) ([]oauth.Account, error)
+	// UpdateAccount replaces user name, name and e-mail address of the version was.
+	UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a Audit) error
+	// SetPassword replaces the hash and ends every session, delegation and token of the account,
+	// save the session keep (zero for none).
+	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit) error
+	// SetLocked locks (ending every session and delegation of the account) or unlocks.
+	SetLocked(ctx context.Context, id oauth.ID, locked bool, a Audit) error
+	// RemoveAccount removes the account and all that hangs off it.
+	RemoveAccount(ctx context.Context, id oauth.ID, a Audit) error
+}
+
+// Sessions are SSO sessions and their children.
+type Sessions interface {
+	// StartSession stores a session and, where child is not nil, its child. The sessions whose cookies
+	// hash to one of replaces (the browser's former SSO or child session) end in the same transaction,
+	// as in EndSession. ErrEnded where the account is locked or gone.
+	StartSession(ctx context.Context, s oauth.Session, child *oauth.ChildSession, replaces [][]byte, a Audit) error
+	// Standing is the hot read of a silent renewal: the live session of an SSO cookie, its account,
+	// its delegation for the client and the consent, in one query. A locked account has none. ErrNotFound
+	// where there is no such session; expiry is the caller's rule (oauth.Session.Live).
+	Standing(ctx context.Context, cookieHash []byte, clientID string) (oauth.Standing, error)
+	// ChildStanding is the same for a child's cookie, at the client and origin it serves only; the
+	// session in the answer is the parent.
+	ChildStanding(ctx context.Context, cookieHash []byte, clientID, origin string) (oauth.Standing, error)
+	// StandingOf is the same by the session's public ID.
+	StandingOf(ctx context.Context, sessionID oauth.ID, clientID string) (oauth.Standing, error)
+	// TouchSession records a use. It never moves LastUsed back.
+	TouchSession(ctx context.Context, id oauth.ID, now time.Time) error
+	// EndSession removes the session, its children and their delegations; ending what is over is no
+	// error. Given a child's ID it ends the parent.
+	EndSession(ctx context.Context, id oauth.ID, a Audit) error
+	// EndChild removes one child session by its cookie; its parent lives on.
+	EndChild(ctx context.Context, cookieHash []byte) error
+}
+
+// TokenStanding is what introspection needs beside the token itself.
+type TokenStanding struct {
+	oauth.Standing
+	Revoked bool
+}
+
+// Grants are delegations, consents, and the revocation of single tokens.
+type Grants interface {
+	// Delegate makes the delegation of session and client, or, where it is there, widens its recorded
+	// scope; one transaction that also demands that the session is not ended and not expired at now, the
+	// account not locked and the client not disabled (else ErrEnded). It returns the delegation in
+	// force, whose ID is d.ID only if d was first.
+	Delegate(ctx context.Context, d oauth.Delegation, now time.Time, a Audit) (oauth.Delegation, error)
+	// EndDelegation ends what a client was given within one session.
+	EndDelegation(ctx context.Context, id oauth.ID, a Audit) error
+	// GrantConsent adds the scope to what the user agreed to.
+	GrantConsent(ctx context.Context, c oauth.Consent, a Audit) error
+	// WithdrawConsent removes the consent and every delegation of the account and client.
+	WithdrawConsent(ctx context.Context, accountID oauth.ID, clientID string, a Audit) error
+	// TokenStanding reads what an access token hangs off and whether it was revoked, in one query;
+	// ErrNotFound where the delegation ended. A locked account has none.
+	TokenStanding(ctx context.Context, delegationID, tokenID oauth.ID) (TokenStanding, error)
+	// RevokeToken remembers until expires that the token is worth nothing. Doing it twice is no error.
+	RevokeToken(ctx context.Context, tokenID oauth.ID, expires time.Time, a Audit) error
+}
+
+// Attempts is the state of one throttling bucket: a level that leaks with time.
+type Attempts struct {
+	Level   float64
+	Updated time.Time
+}
+
+// Throttle keeps a fixed number of durable buckets (see authn); nothing here grows.
+type Throttle interface {
+	// CountAttempt leaks the bucket at the given rate (per second) since it was last written, adds one,
+	// and returns the level from before it was added; atomic, so concurrent guesses all count.
+	CountAttempt(ctx context.Context, bucket int, leakPerSecond float64, now time.Time) (before float64, err error)
+	// ForgiveAttempts empties the bucket.
+	ForgiveAttempts(ctx context.Context, bucket int) error
+}
+
+// Maintenance is what keeps the store small and honest.
+type Maintenance interface {
+	// Purge deletes at most limit expired rows of each kind (sessions by idle or absolute expiry with
+	// what hangs off them, revocations, audit records older than keepAudit) and tells how many went.
+	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error)
+	// Now is the database's clock.
+	Now(ctx context.Context) (time.Time, error)
+	// Ping tells whether the database answers, for readiness.
+	Ping(ctx context.Context) error
+	// Stats counts what was sent to the database since the start.
+	Stats() Stats
+}
+
+// Stats are monotonic counters.
+type Stats struct {
+	// Reads and Writes count statements, save those that frame a transaction; Commits transactions on disk.
+	Reads, Writes, Commits uint64
+}
