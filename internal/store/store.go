@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/token"
 )
 
 // The errors that callers tell apart. Whatever else comes back is a fault of the storage.
@@ -42,27 +43,7 @@ type Snapshot struct {
 	Revision int64
 	Profile  oauth.Profile
 	Clients  []oauth.Client
-	Keys     []WrappedKey
-}
-
-// KeyUse is what a key is for.
-type KeyUse string
-
-// Sealing keys are the root secrets of package token; signing keys are published in the JWKS.
-const (
-	UseSeal KeyUse = "seal"
-	UseSign KeyUse = "sign"
-)
-
-// WrappedKey is a key as it is stored: its secret encrypted under the master key.
-type WrappedKey struct {
-	ID      string
-	Use     KeyUse
-	Alg     oauth.Alg // of a signing key
-	Created time.Time
-	// Activates is when the key becomes the current one of its use and algorithm; before, it is "next".
-	Activates time.Time
-	Wrapped   []byte
+	Keys     []token.WrappedKey
 }
 
 // Configuration is what operators set: clients, profile, keys. Every change raises the revision in
@@ -73,7 +54,7 @@ type Configuration interface {
 	// Load reads the whole configuration at one revision; ErrNotFound before Bootstrap.
 	Load(ctx context.Context) (Snapshot, error)
 	// Bootstrap writes the first profile and keys; where another node was first it does nothing.
-	Bootstrap(ctx context.Context, p oauth.Profile, keys []WrappedKey) error
+	Bootstrap(ctx context.Context, p oauth.Profile, keys []token.WrappedKey) error
 	// PutClient creates (was 0; ErrConflict if it exists) or replaces the version was. A client that
 	// becomes disabled loses its delegations in the same transaction.
 	PutClient(ctx context.Context, c oauth.Client, was int64, a Audit) error
@@ -82,10 +63,10 @@ type Configuration interface {
 	PutProfile(ctx context.Context, p oauth.Profile, was int64, a Audit) error
 	// AddKey stores a key unless one of the same use and algorithm activates at or after
 	// unlessAfter; it tells whether it stored it. So two nodes that rotate at once make one key.
-	AddKey(ctx context.Context, k WrappedKey, unlessAfter time.Time, a Audit) (bool, error)
+	AddKey(ctx context.Context, k token.WrappedKey, unlessAfter time.Time, a Audit) (bool, error)
 	// ReplaceKeys removes the keys with the given ids and adds others, all or nothing; ErrConflict
 	// where one of the ids is not there any more.
-	ReplaceKeys(ctx context.Context, remove []string, add []WrappedKey, a Audit) error
+	ReplaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, a Audit) error
 }
 
 // Accounts are the users.
