@@ -1,0 +1,96 @@
+package oauth
+
+import "time"
+
+// Ending is how a flow hands its outcome over.
+type Ending string
+
+const (
+	// EndMessage posts the answer to the page that framed or opened ours.
+	EndMessage Ending = "message"
+	// EndDone posts only "done", to our own framed page that opened this window.
+	EndDone Ending = "done"
+)
+
+// FlowLifetime bounds how long a user may take over the pages of one flow.
+const FlowLifetime = 10 * time.Minute
+
+// Flow is an interactive request under way. It travels sealed in the pages' forms and holds what was
+// asked, never what was proved: proof is the session, read anew at every step.
+type Flow struct {
+	ClientID string          `json:"c"`
+	Origin   string          `json:"o"` // checked again at every step
+	Ending   Ending          `json:"e"`
+	Request  AssistedRequest `json:"r"`
+	// Framed tells that the flow did not verifiably begin top-level: it may go on without the browser's
+	// flow cookie, but then never yields a first-party session.
+	Framed bool `json:"f,omitempty"`
+	// Binding is the hash of the flow cookie that the browser had, or got, when the flow began.
+	Binding []byte    `json:"b"`
+	Started time.Time `json:"t"`
+}
+
+// Expired tells whether the user took too long.
+func (f *Flow) Expired(now time.Time) bool {
+	return now.After(f.Started.Add(FlowLifetime)) || now.Before(f.Started.Add(-time.Minute))
+}
+
+// Step is what has to happen next in a flow.
+type Step int
+
+// The steps, in the order in which they are asked for.
+const (
+	StepAuthenticate Step = iota
+	StepConsent
+	StepDone
+)
+
+// NextStep decides what a flow still needs, given who the browser's session says is there (nil for
+// nobody) and what the user agreed to. Silent and interactive requests ask the same question;
+// prompt=none merely refuses every answer but StepDone.
+func NextStep(f *Flow, st *Standing, scope []string, c *Client, p *Profile, now time.Time) Step {
+	switch {
+	case st == nil, !st.Session.Live(now), !fresh(f, &st.Session, scope, p, now):
+		return StepAuthenticate
+	case needsConsent(f, st, scope, c):
+		return StepConsent
+	}
+	return StepDone
+}
+
+// fresh holds the authentication against prompt=login, max_age (OpenID Connect Core §3.1.2.1) and the
+// scopes that demand a fresh sign-in. One made within this flow always counts: however slowly the user
+// reads the consent page, nobody is asked twice.
+func fresh(f *Flow, s *Session, scope []string, p *Profile, now time.Time) bool {
+	if !s.AuthTime.Before(f.Started) {
+		return true
+	}
+	if f.Request.Prompt.Login {
+		return false
+	}
+	age := now.Sub(s.AuthTime)
+	if f.Request.MaxAge != NoMaxAge && age > time.Duration(f.Request.MaxAge)*time.Second {
+		return false
+	}
+	limit := MaxAuthAge(scope, p)
+	return limit == 0 || age <= time.Duration(limit)*time.Second
+}
+
+func needsConsent(f *Flow, st *Standing, scope []string, c *Client) bool {
+	if f.Request.Prompt.Consent {
+		return !st.Consent.Covers(scope) || st.Consent.Updated.Before(f.Started)
+	}
+	return c.ConsentRequired && !st.Consent.Covers(scope)
+}
+
+// MayBeFramed tells whether the interactive pages of a client may show in a frame of the app. A client
+// whose users must consent counts as somebody else's: there the user decides in a window of our own.
+func (c *Client) MayBeFramed() bool { return !c.ConsentRequired || c.FramedInteraction }
+
+// SilentError is the answer to prompt=none where the user would have to act.
+func SilentError(s Step) *Error {
+	if s == StepConsent {
+		return Errorf(ConsentRequired, "The user has to agree first, which prompt=none forbids to ask for.")
+	}
+	return Errorf(InteractionRequired, "The user has to sign in, which prompt=none forbids to ask for.")
+}
