@@ -1,0 +1,152 @@
+// The app. What it does with its user is in `examples`, one line each; the rest shows what was sent and
+// what came back.
+"use strict";
+
+(() => {
+  const { server, client } = document.documentElement.dataset;
+  const byId = (id) => document.getElementById(id);
+
+  if (!window.curity) {
+    byId("notice").hidden = false;
+    byId("status").textContent = "The browser library did not load.";
+    return;
+  }
+
+  const assistant = curity.token.assistant({
+    clientId: client,
+    autoPrepareJqueryAjaxForOrigins: ["^/.*$"],
+  });
+  assistant.prepareJQuery($);
+
+  const examples = {
+    getTokensWithPopup: () => assistant.loginIfRequired(),
+    getResource: () => $.get("/api"),
+    getTokens: () => assistant.fetchTokens(),
+    login: () => assistant.login({ force_auth: true, scope: "openid" }),
+    logout: () => assistant.logout(),
+    stepUp: () => assistant.loginIfRequired({ scope: "openid profile payment" }),
+  };
+
+  Object.entries(examples).forEach(([id, run], i) => {
+    const button = byId(id);
+    const result = byId(`result_${i + 1}`);
+    button.disabled = false;
+    button.addEventListener("click", () => {
+      const request = new Sent(id === "getResource" ? ownRequest() : []);
+      button.setAttribute("aria-busy", "true");
+      delete result.dataset.outcome;
+      result.replaceChildren();
+      const settle = (outcome, answer) => {
+        button.removeAttribute("aria-busy");
+        show(result, request.lines(), outcome, answer);
+        showStatus();
+      };
+      run().then(
+        (answer) => settle("resolved", answer),
+        (error) => settle("rejected", error),
+      );
+    });
+  });
+
+  // ownRequest says what the API is about to be sent; the library adds the header.
+  function ownRequest() {
+    const header = assistant.getAuthHeader();
+    return ["GET /api", header ? `Authorization: ${header.slice(0, 15)}…` : "no Authorization header"];
+  }
+
+  // Sent collects the requests that this page makes to the server from now on, as the browser saw them.
+  // The library's requests carry no secret in their addresses, so they can be shown as they are.
+  class Sent {
+    constructor(lines) {
+      this.own = lines;
+      this.start = performance.now();
+    }
+
+    lines() {
+      const seen = observed
+        .concat(observer.takeRecords())
+        .filter((e) => e.startTime >= this.start && e.name.startsWith(`${server}/`))
+        .map((e) => `${e.initiatorType === "iframe" ? "frame" : e.initiatorType} ${e.name}`);
+      const all = this.own.concat(seen);
+      return all.length ? all : ["nothing: the token at hand is still good"];
+    }
+  }
+
+  const observed = [];
+  const observer = new PerformanceObserver((list) => {
+    observed.push(...list.getEntries());
+    observed.splice(0, Math.max(0, observed.length - 100));
+  });
+  observer.observe({ type: "resource" });
+
+  function show(result, sent, outcome, answer) {
+    const list = element("ul");
+    list.append(...sent.map((line) => element("li", line)));
+    const label = element("p", outcome === "resolved" ? "The promise is resolved." : "The promise is rejected.");
+    label.className = "outcome";
+    label.dataset.outcome = outcome;
+    const members = element("dl");
+    for (const [name, value] of Object.entries(plain(answer))) {
+      members.append(element("dt", name), shown(name, value));
+    }
+    result.replaceChildren(element("h3", "Sent"), list, element("h3", "Came back"), label, members);
+    result.dataset.outcome = outcome;
+  }
+
+  // plain makes a flat object of what came back: a message, the API's answer, or a jQuery error.
+  function plain(answer) {
+    if (answer && typeof answer.getResponseHeader === "function") {
+      return {
+        status: answer.status,
+        "WWW-Authenticate": answer.getResponseHeader("WWW-Authenticate"),
+        ...answer.responseJSON,
+      };
+    }
+    const { claims, ...rest } = answer ?? {};
+    return { ...rest, ...claims };
+  }
+
+  // shown is the value of one member; a token is shortened, with a button to see all of it.
+  function shown(name, value) {
+    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const dd = element("dd");
+    if (!["token", "access_token", "id_token"].includes(name)) {
+      dd.textContent = text;
+      return dd;
+    }
+    const short = `${text.slice(0, 8)}…`;
+    const token = element("span", short);
+    token.className = "token";
+    const toggle = element("button", "Show");
+    toggle.type = "button";
+    toggle.setAttribute("aria-label", `Show all of ${name}`);
+    toggle.setAttribute("aria-pressed", "false");
+    toggle.addEventListener("click", () => {
+      const open = toggle.getAttribute("aria-pressed") === "false";
+      toggle.setAttribute("aria-pressed", String(open));
+      toggle.textContent = open ? "Hide" : "Show";
+      token.textContent = open ? text : short;
+    });
+    dd.append(token, toggle);
+    return dd;
+  }
+
+  function element(name, text) {
+    const e = document.createElement(name);
+    if (text !== undefined) e.textContent = text;
+    return e;
+  }
+
+  function showStatus() {
+    const status = byId("status");
+    const held = assistant.isAuthenticated() && !assistant.isExpired();
+    const state = held ? "in" : "out";
+    const { subject } = assistant.getAdditionalData() ?? {};
+    const text = held ? `Signed in as ${subject}` : "No token is held.";
+    if (status.textContent !== text) status.textContent = text; // said aloud when it changes, not each second
+    status.dataset.state = state;
+  }
+
+  showStatus();
+  setInterval(showStatus, 1000);
+})();
