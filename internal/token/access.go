@@ -1,0 +1,120 @@
+package token
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+const (
+	accessVersion  = 1
+	maxAccessScope = 256
+)
+
+// SealAccess makes the handle access token (contract: an opaque token that says nothing to who holds it).
+func (r *Ring) SealAccess(t oauth.AccessToken, now time.Time) (string, error) {
+	return r.Seal(KindAccess, now, EncodeAccess(t))
+}
+
+// OpenAccess reads a handle access token. It does not judge whether the token expired.
+func (r *Ring) OpenAccess(text string) (oauth.AccessToken, error) {
+	plain, err := r.open(KindAccess, text, make([]byte, 0, 256))
+	if err != nil {
+		return oauth.AccessToken{}, err
+	}
+	return DecodeAccess(plain)
+}
+
+// EncodeAccess writes a token in a compact binary form, for it is sealed for each renewal and sent with
+// each API call. Times are in whole seconds.
+func EncodeAccess(t oauth.AccessToken) []byte {
+	b := make([]byte, 0, 256)
+	b = append(b, accessVersion)
+	b = append(b, t.ID[:]...)
+	b = append(b, t.DelegationID[:]...)
+	b = binary.AppendVarint(b, t.Issued.Unix())
+	b = binary.AppendVarint(b, t.Expires.Unix())
+	b = appendString(b, t.ClientID)
+	b = appendString(b, t.Subject)
+	b = binary.AppendUvarint(b, uint64(len(t.Scope)))
+	for _, s := range t.Scope {
+		b = appendString(b, s)
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// DecodeAccess reads what EncodeAccess wrote; ErrInvalid for anything else.
+func DecodeAccess(b []byte) (oauth.AccessToken, error) {
+	var t oauth.AccessToken
+	head := 1 + len(t.ID) + len(t.DelegationID)
+	if len(b) < head || len(b) > maxPlain || b[0] != accessVersion {
+		return oauth.AccessToken{}, ErrInvalid
+	}
+	copy(t.ID[:], b[1:])
+	copy(t.DelegationID[:], b[1+len(t.ID):])
+	d := decoder{rest: b[head:], text: string(b[head:]), ok: true}
+	t.Issued = d.seconds()
+	t.Expires = d.seconds()
+	t.ClientID = d.string()
+	t.Subject = d.string()
+	if n := d.uvarint(); n > maxAccessScope || n > uint64(len(d.rest)) {
+		d.ok = false
+	} else if n > 0 {
+		t.Scope = make([]string, n)
+	}
+	for i := range t.Scope {
+		t.Scope[i] = d.string()
+	}
+	if !d.ok || len(d.rest) > 0 {
+		return oauth.AccessToken{}, ErrInvalid
+	}
+	return t, nil
+}
+
+// decoder walks over bytes; after a fault it answers zero values and ok is false. text is a copy of
+// the same bytes that all strings are cut from, in one allocation.
+type decoder struct {
+	rest []byte
+	text string
+	ok   bool
+}
+
+func (d *decoder) skip(n int) {
+	d.rest, d.text = d.rest[n:], d.text[n:]
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || !d.ok {
+		d.ok = false
+		return 0
+	}
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) seconds() time.Time {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 || !d.ok {
+		d.ok = false
+		return time.Time{}
+	}
+	d.skip(n)
+	return time.Unix(v, 0).UTC()
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.text)) {
+		d.ok = false
+		return ""
+	}
+	s := d.text[:n]
+	d.skip(int(n))
+	return s
+}
