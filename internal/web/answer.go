@@ -1,0 +1,90 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// MaxForm bounds a form body, in bytes.
+const MaxForm = 64 << 10
+
+// ParseForm reads a form body of bounded size. It is for endpoints that take parameters from the body
+// only: what stands in the query string is not in r.PostForm.
+func ParseForm(w http.ResponseWriter, r *http.Request) *oauth.Error {
+	r.Body = http.MaxBytesReader(w, r.Body, MaxForm)
+	if err := r.ParseForm(); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return oauth.Errorf(oauth.InvalidRequest, "The request is larger than this endpoint takes.")
+		}
+		return oauth.Errorf(oauth.InvalidRequest, "The form in the request cannot be read.").Because(err)
+	}
+	return nil
+}
+
+// WriteJSON answers 200 with a value that must never be cached.
+func WriteJSON(w http.ResponseWriter, value any) {
+	writeJSON(w, http.StatusOK, value)
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil { // only a type that cannot be marshalled: a fault of ours
+		http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h["Content-Type"] = headerJSON
+	h["Cache-Control"] = headerNoStore
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// WriteJSONError answers with the error object of RFC 6749 §5.2.
+func WriteJSONError(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
+	e = logged(log, e)
+	if e.Code == oauth.InvalidClient {
+		w.Header().Set("WWW-Authenticate", `Basic realm="usher", charset="UTF-8"`)
+	}
+	writeJSON(w, StatusOf(e.Code), struct {
+		Code        oauth.Code `json:"error"`
+		Description string     `json:"error_description"`
+	}{e.Code, e.Description})
+}
+
+// StatusOf is the HTTP status that goes with an error code.
+func StatusOf(c oauth.Code) int {
+	switch c {
+	case oauth.InvalidClient, oauth.InvalidToken:
+		return http.StatusUnauthorized
+	case oauth.ServerError:
+		return http.StatusInternalServerError
+	case oauth.TemporarilyUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
+// logged writes a server_error with its cause to the log, under an id that the description then names,
+// so that a user's report can be found.
+func logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
+	if e.Code != oauth.ServerError {
+		return e
+	}
+	id := NewSecret()[:8]
+	log.Error("request failed", "log_id", id, "error", e.Cause)
+	return oauth.Errorf(oauth.ServerError, "The server met an unexpected condition (log id %s).", id)
+}
+
+// AsError turns any error into a protocol error; what is not one is a server_error.
+func AsError(err error) *oauth.Error {
+	var e *oauth.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return oauth.Internal(err)
+}

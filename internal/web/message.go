@@ -1,0 +1,45 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// The page that answers an app, written by hand because every silent renewal ends in it: its script posts
+// one object to the page that framed or opened it, at one exact origin. encoding/json escapes what could
+// end the script element.
+const (
+	messageHead = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Answer</title></head>" +
+		"<body hidden><p>There is no app here to answer. You can close this page.</p>\n<script nonce=\""
+	messageScript = "\">\n(function(){var to="
+	messageObject = ",message="
+	// An ancestor list, where the browser tells it, has to begin with the very origin that is answered.
+	messageTail = ";var t=window.parent!==window?window.parent:window.opener,a=location.ancestorOrigins;" +
+		"if(!t){document.body.hidden=false;return}if(t===window.parent&&a&&a[0]!==to)return;" +
+		"t.postMessage(message,to)})();\n</script></body></html>\n"
+)
+
+// WriteMessage answers with the page that posts message to the origin, which is also the only one that may
+// frame it.
+func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
+	object, err := json.Marshal(message)
+	if err != nil {
+		http.Error(w, "server_error", http.StatusInternalServerError)
+		return
+	}
+	nonce := Nonce()
+	pageHeaders(w.Header(), nonce, to, "no-referrer")
+	page := make([]byte, 0, len(messageHead)+len(messageScript)+len(messageObject)+len(messageTail)+len(object)+128)
+	page = append(page, messageHead...)
+	page = append(page, nonce...)
+	page = append(page, messageScript...)
+	page = append(page, '"')
+	page = append(page, to.String()...) // a validated origin holds no character that needs escaping
+	page = append(page, '"')
+	page = append(page, messageObject...)
+	page = append(page, object...)
+	page = append(page, messageTail...)
+	w.Write(page)
+}

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static/page.css
+var styleSheet []byte
+
+//go:embed static/page.js
+var pageScript []byte
+
+// StaticPath is where both doors serve the pages' style and script. The names carry a hash of the
+// content, so a browser may keep them for ever.
+const StaticPath = "/authn/resources/"
+
+var (
+	styleName  = hashedName("page", styleSheet, ".css")
+	scriptName = hashedName("page", pageScript, ".js")
+	templates  = template.Must(template.ParseFS(templateFiles, "templates/*.html"))
+)
+
+func hashedName(name string, content []byte, ext string) string {
+	sum := sha256.Sum256(content)
+	return name + "-" + hex.EncodeToString(sum[:6]) + ext
+}
+
+// Static serves the pages' own style and script.
+func Static(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	switch strings.TrimPrefix(r.URL.Path, StaticPath) {
+	case styleName:
+		h.Set("Content-Type", "text/css; charset=utf-8")
+		w.Write(styleSheet)
+	case scriptName:
+		h.Set("Content-Type", "text/javascript; charset=utf-8")
+		w.Write(pageScript)
+	default:
+		h.Del("Cache-Control")
+		http.NotFound(w, r)
+	}
+}
+
+// View is what a page shows; its type names the template.
+type View interface{ template() (file, title string) }
+
+// SignIn asks for user name and password.
+type SignIn struct {
+	Flow     string
+	Client   string
+	Username string
+	Error    string
+	Fields   bool // the error concerns what was typed
+}
+
+// Consent asks whether the client may have the scopes.
+type Consent struct {
+	Flow   string
+	Client string
+	User   string
+	Scopes []oauth.Scope
+	// ClientID is shown beside the name, which the client's owner chose.
+	ClientID string
+}
+
+// Window offers to go on in a window of our own, where the page must not be framed.
+type Window struct {
+	Flow   string
+	Client string
+	Open   string // address of the window
+}
+
+// Done ends such a window: its script tells the opener, at our own origin, and closes it.
+type Done struct{ Origin string }
+
+// Logout asks whether to sign out, or, with Auto, signs out by its own script.
+type Logout struct {
+	Auto   bool
+	Fields map[string]string
+	// AwaitsToken: the page is in an app's frame, whose library sends the token that names the session.
+	AwaitsToken bool
+	// Message is the origin of that app.
+	Message string
+}
+
+// SignedOut is the end of a sign-out with nowhere to go back to.
+type SignedOut struct{}
+
+// Plain is a page with one sentence or two, for errors and ends.
+type Plain struct {
+	Title  string
+	Text   string
+	Detail string
+}
+
+func (SignIn) template() (string, string)    { return "signin.html", "Sign in" }
+func (Consent) template() (string, string)   { return "consent.html", "Allow access" }
+func (Window) template() (string, string)    { return "window.html", "Continue in a window" }
+func (Done) template() (string, string)      { return "done.html", "Signed in" }
+func (Logout) template() (string, string)    { return "logout.html", "Sign out" }
+func (SignedOut) template() (string, string) { return "signedout.html", "Signed out" }
+func (p Plain) template() (string, string)   { return "plain.html", p.Title }
+
+// layout is what every template gets.
+type layout struct {
+	Title, Nonce, Style, Script string
+	// Frame is the origin that may frame the page; empty for none.
+	Frame string
+	V     View
+}
+
+// WritePage renders a page that the frame's origin alone may show in a frame (the zero value: nobody).
+func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.ValidOrigin, v View) {
+	file, title := v.template()
+	nonce := Nonce()
+	var page bytes.Buffer
+	err := templates.ExecuteTemplate(&page, file, layout{
+		Title: title, Nonce: nonce, Style: StaticPath + styleName, Script: StaticPath + scriptName,
+		Frame: frame.String(), V: v,
+	})
+	if err != nil {
+		log.Error("page failed", "template", file, "error", err)
+		http.Error(w, "server_error", http.StatusInternalServerError)
+		return
+	}
+	pageHeaders(w.Header(), nonce, frame, "same-origin")
+	w.WriteHeader(status)
+	w.Write(page.Bytes())
+}
+
+// WriteErrorPage answers on our own plain page, which nobody may frame and which posts nothing: for errors
+// whose answer has no validated place to go to.
+func WriteErrorPage(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
+	e = logged(log, e)
+	WritePage(w, log, StatusOf(e.Code), frameNobody, Plain{
+		Title: "This request cannot be answered", Text: e.Description, Detail: "Error code: " + string(e.Code),
+	})
+}

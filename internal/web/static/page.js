@@ -1,0 +1,78 @@
+// The script of all server pages: the last line against being framed by strangers, and small comforts.
+(() => {
+  'use strict';
+  const root = document.documentElement;
+  const frame = root.dataset.frame ?? ''; // the one origin that may frame this page
+  const framed = window.top !== window;
+  const ancestors = location.ancestorOrigins; // not known to every browser; frame-ancestors is
+  if (framed && (frame === '' || (ancestors && [...ancestors].some((origin) => origin !== frame)))) return;
+  if (framed) root.classList.add('framed');
+  root.removeAttribute('data-guard');
+
+  const find = (selector) => document.querySelector(selector);
+  const main = find('main');
+
+  // Escape means Cancel, also while the focus is inside the frame, where the app cannot hear it.
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !event.isComposing) find('#cancel')?.click();
+  });
+
+  // Whoever presses twice sends once.
+  for (const form of document.forms) {
+    form.addEventListener('submit', (event) => {
+      if (form.dataset.sent) return event.preventDefault();
+      form.dataset.sent = 'yes';
+      event.submitter?.setAttribute('aria-busy', 'true');
+    });
+  }
+  window.addEventListener('pageshow', () => {
+    for (const form of document.forms) delete form.dataset.sent;
+    for (const button of document.querySelectorAll('[aria-busy]')) button.removeAttribute('aria-busy');
+  });
+
+  const show = find('#show-password');
+  if (show) {
+    const password = find('#password');
+    show.hidden = false;
+    show.addEventListener('click', () => {
+      const visible = password.type === 'password';
+      password.type = visible ? 'text' : 'password';
+      show.textContent = visible ? 'Hide' : 'Show';
+      show.setAttribute('aria-pressed', String(visible));
+    });
+  }
+  find('[data-focus]')?.focus();
+
+  const pages = {
+    // Offers a window, and goes on when that window says it is done.
+    window() {
+      let opened = null;
+      find('#continue').addEventListener('click', () => {
+        opened = window.open(main.dataset.open, '_blank', 'popup,width=480,height=700');
+        if (!opened) find('#blocked').hidden = false;
+      });
+      window.addEventListener('message', (event) => {
+        if (!opened || event.source !== opened || event.origin !== location.origin) return;
+        if (event.data?.type === 'done') find('#go-on').requestSubmit();
+      });
+    },
+    // Ends such a window: only our own page hears it.
+    done() {
+      if (!window.opener) return;
+      window.opener.postMessage({ type: 'done' }, location.origin);
+      window.close();
+    },
+    logout() {
+      const form = find('#logout');
+      if (main.dataset.auto) return form.requestSubmit();
+      if (!main.dataset.awaitsToken) return;
+      window.addEventListener('message', (event) => {
+        if (event.source !== window.parent || event.origin !== frame || event.data?.type !== 'logout') return;
+        form.elements.namedItem('access_token').value = String(event.data.access_token ?? '');
+        form.requestSubmit();
+      });
+      window.parent.postMessage({ type: 'logout_ready' }, frame);
+    },
+  };
+  pages[main.dataset.page]?.();
+})();
