@@ -1,0 +1,239 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// folder is a temporary folder with a certificate for localhost and a master key.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "tls.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	write(t, dir, "tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	write(t, dir, "master.key", "the master key\n")
+	return dir
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// good returns the flags of a configuration without a fault.
+func good(dir string) map[string]string {
+	return map[string]string{
+		"tls_cert_file":   filepath.Join(dir, "tls.crt"),
+		"tls_key_file":    filepath.Join(dir, "tls.key"),
+		"master_key_file": filepath.Join(dir, "master.key"),
+	}
+}
+
+func TestEachSourceIsStrongerThanTheOneBefore(t *testing.T) {
+	dir := folder(t)
+	file := write(t, dir, "usher.yaml", "listen: :1\nlog_format: json\nlog_level: debug\ntrusted_proxies: [10.0.0.1, 192.168.0.0/16]\nshutdown_grace: 3s\n")
+	flags := good(dir)
+	flags["listen"] = ":3"
+	c, err := Load(Sources{File: file, Environ: []string{"USHER_LISTEN=:2", "USHER_LOG_LEVEL=warn", "HOME=/x"}, Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != ":3" || c.LogLevel != slog.LevelWarn || c.LogFormat != "json" || c.ShutdownGrace != 3*time.Second || c.BaseURL != "https://localhost:8443" {
+		t.Errorf("got %+v", c)
+	}
+	if len(c.TrustedProxies) != 2 || c.TrustedProxies[0].String() != "10.0.0.1/32" {
+		t.Errorf("trusted proxies: %v", c.TrustedProxies)
+	}
+	key, err := c.MasterKey()
+	if err != nil || key != "the master key" {
+		t.Errorf("master key %q, %v", key, err)
+	}
+}
+
+func TestAllFaultsAreReportedAtOnceWithTheirOrigin(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, dir, "usher.yaml", "base_ulr: https://x\nlog_level: loud\n\nshutdown_grace: 15\nmaster_key: abc\n")
+	_, err := Load(Sources{File: file, Environ: []string{"USHER_LISTEN=nowhere"}, Flags: map[string]string{"log_format": "xml"}})
+	faults, ok := err.(Faults)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	type line struct{ Key, Origin, Fix string }
+	var got []line
+	for _, f := range faults {
+		got = append(got, line{f.Key, strings.ReplaceAll(f.Origin, dir+string(filepath.Separator), ""), f.Fix})
+	}
+	want := []line{
+		{"log_level", "usher.yaml line 2", "write debug, info, warn or error"},
+		{"shutdown_grace", "usher.yaml line 4", "write a number and its unit, as in 15s or 2m"},
+		{"base_ulr", "usher.yaml line 1", "did you mean base_url?"},
+		{"master_key", "usher.yaml line 5", "the master key itself is read from USHER_MASTER_KEY only; in the file name master_key_file"},
+		{"listen", "USHER_LISTEN", "write host:port or :port, as in localhost:8443 or :8443, or 'off'"},
+		{"tls_cert_file", "default", "name both PEM files; to try usher out without any, run 'usher demo'"},
+		{"tls_key_file", "default", "name both PEM files; to try usher out without any, run 'usher demo'"},
+		{"master_key_file", "default", "make one with 'usher keys new-master FILE' and name the file, or set USHER_MASTER_KEY"},
+		{"log_format", "--log-format", "write text or json"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneFault(t *testing.T) {
+	for _, tc := range []struct{ name, key, value, want string }{
+		{"path", "base_url", "https://localhost:8443/", "more than scheme"},
+		{"not a URL", "base_url", "a.example", "not a web address"},
+		{"upper case", "base_url", "https://LOCALHOST:8443", "lower case"},
+		{"default port", "base_url", "https://localhost:443", "default port"},
+		{"plain http", "base_url", "http://localhost:8443", "is not https"},
+		{"other host than the certificate's", "base_url", "https://login.example.com", "not for the host of base_url"},
+		{"nothing listens", "listen", "off", "nothing listens"},
+		{"port", "listen", "localhost:99999", "not an address"},
+		{"same port twice", "listen", "localhost:8444", "also the address"},
+		{"missing certificate", "tls_cert_file", "/none.crt", "cannot be used"},
+		{"proxy without trust", "proxy_listen", ":8080", "there are none"},
+		{"believes all", "trusted_proxies", "0.0.0.0/0", "would believe anybody"},
+		{"no network", "trusted_proxies", "10.0.0.0/99", "not an address or network"},
+		{"unknown database", "database", "mysql://x", "no database that usher knows"},
+		{"password in a flag", "database", "postgres://u:secret@h/d", "read by other users"},
+		{"password in a flag's query", "database", "postgres://h/d?password=secret", "read by other users"},
+		{"missing master key", "master_key_file", "/none.key", "cannot be read"},
+		{"open metrics", "metrics_listen", ":8444", "not loopback"},
+		{"open plaintext", "insecure_plaintext_listener", ":8080", "not loopback"},
+		{"plaintext name", "insecure_plaintext_listener", "localhost.evil.example:1", "not loopback"},
+		{"grace", "shutdown_grace", "1h", "out of range"},
+		{"no unit", "shutdown_delay", "7", "not a duration"},
+		{"audit", "audit_keep_days", "0", "out of range"},
+		{"number", "audit_keep_days", "many", "not a whole number"},
+		{"switch", "insecure_any_origin", "yes", "neither true nor false"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			flags := good(folder(t))
+			flags[tc.key] = tc.value
+			_, err := Load(Sources{Flags: flags})
+			faults, _ := err.(Faults)
+			if len(faults) != 1 || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("want one fault that says %q, got: %v", tc.want, err)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Error("the fault repeats a secret")
+			}
+			if faults[0].Fix == "" {
+				t.Error("the fault says no fix")
+			}
+		})
+	}
+}
+
+func TestMasterKeyReadableByOthersIsRefused(t *testing.T) {
+	dir := folder(t)
+	if err := os.Chmod(filepath.Join(dir, "master.key"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(Sources{Flags: good(dir)})
+	if err == nil || !strings.Contains(err.Error(), "mode 0640") || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMasterKeyFromTwoPlacesIsRefused(t *testing.T) {
+	_, err := Load(Sources{Flags: good(folder(t)), Environ: []string{"USHER_MASTER_KEY=abc"}})
+	if err == nil || !strings.Contains(err.Error(), "keep one of the two") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStorageCommandsNeedNoCertificate(t *testing.T) {
+	c, err := LoadStorage(Sources{Flags: map[string]string{"database": "sqlite:x.db"}})
+	if err != nil || c.Database != "sqlite:x.db" {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	if _, err := c.MasterKey(); err == nil || !strings.Contains(err.Error(), "new-master") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInsecureSettingsAreNamed(t *testing.T) {
+	flags := good(folder(t))
+	flags["insecure_any_origin"], flags["insecure_plaintext_listener"] = "true", "localhost:8080"
+	c, err := Load(Sources{Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"insecure_plaintext_listener", "insecure_any_origin"}, c.InsecureSettings()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExampleIsAFileWithEveryKey(t *testing.T) {
+	text := strings.ReplaceAll(Example(), "\n#", "\n")
+	for _, f := range Fields() {
+		if f.Help == "" {
+			t.Errorf("%s has no words", f.Key)
+		}
+		if !strings.Contains(text, "\n"+f.Key+": ") {
+			t.Errorf("%s is missing", f.Key)
+		}
+	}
+	if _, lines, err := parseFile([]byte(Example())); err != nil || len(lines) != 0 {
+		t.Errorf("the example itself: %v, %v", lines, err)
+	}
+}
+
+func FuzzConfigFile(f *testing.F) {
+	f.Add([]byte("listen: :8443\ntrusted_proxies: [10.0.0.0/8]\n"))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Add([]byte("? [x]\n: 1\n<<: {listen: 1}\n"))
+	f.Add([]byte("shutdown_grace: 2001-01-01\nlisten:\ninsecure_any_origin: yes\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := load(Sources{}, func(v *validator) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLoader()
+		l.readText("fuzz.yaml", text)
+		l.decode(&c)
+		v := validator{Config: &c, origin: l.origin}
+		v.baseURL()
+		v.listeners()
+		v.proxies()
+		if len(l.faults)+len(v.faults) > 0 {
+			return
+		}
+		if !strings.HasPrefix(c.BaseURL, "https://") && c.InsecurePlaintextListener == Off {
+			t.Errorf("accepted base_url %q", c.BaseURL)
+		}
+		if on(c.ProxyListen) && len(c.TrustedProxies) == 0 {
+			t.Error("accepted a proxy listener that trusts nobody")
+		}
+	})
+}

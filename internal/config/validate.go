@@ -1,0 +1,219 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// validator holds the values against each other and against the files they name.
+type validator struct {
+	*Config
+	origin map[string]string
+	faults Faults
+}
+
+func (v *validator) all() {
+	v.baseURL()
+	v.listeners()
+	v.certificate()
+	v.proxies()
+	v.database()
+	v.masterKeySource()
+	v.rest()
+}
+
+func (v *validator) storage() {
+	v.database()
+	if v.masterKey != "" || v.MasterKeyFile != "" {
+		v.masterKeySource()
+	}
+}
+
+func (v *validator) fault(key, fix, problem string, args ...any) {
+	v.faults = append(v.faults, Fault{Key: key, Origin: v.origin[key], Problem: fmt.Sprintf(problem, args...), Fix: fix})
+}
+
+func (v *validator) baseURL() {
+	const fix = "write it as in https://login.example.com or https://localhost:8443"
+	u, err := url.Parse(v.BaseURL)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		v.fault("base_url", fix, "%q is not a web address", v.BaseURL)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(v.BaseURL, "?#"):
+		v.fault("base_url", fix, "%q has more than scheme, host and port", v.BaseURL)
+	case strings.ToLower(u.Host) != u.Host || strings.HasSuffix(u.Host, ":") || u.Port() == "443" && u.Scheme == "https":
+		v.fault("base_url", "write the host in lower case and leave the default port out", "%q is not in the form in which browsers write it", v.BaseURL)
+	case u.Scheme == "http" && !v.plaintext():
+		v.fault("base_url", "write https; TLS may also end at a proxy (proxy_listen)", "%q is not https", v.BaseURL)
+	case u.Scheme == "http" && !loopbackHost(u.Hostname()):
+		v.fault("base_url", "use localhost; http is for development on this machine only", "%q is not https, and its host is not loopback", v.BaseURL)
+	}
+}
+
+func (v *validator) plaintext() bool { return on(v.InsecurePlaintextListener) }
+
+// on tells whether something is to listen at an address.
+func on(address string) bool { return address != Off && address != "" }
+
+func (v *validator) listeners() {
+	if !on(v.Listen) && !on(v.ProxyListen) && !v.plaintext() {
+		v.fault("listen", "set listen, or proxy_listen behind a proxy that ends TLS", "nothing listens: every address is off")
+	}
+	taken := map[string]string{}
+	check := func(key, address string) (host string, ok bool) {
+		if !on(address) {
+			return "", false
+		}
+		host, port, err := net.SplitHostPort(address)
+		n, numberErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || numberErr != nil {
+			v.fault(key, "write host:port or :port, as in localhost:8443 or :8443, or 'off'", "%q is not an address to listen at", address)
+			return "", false
+		}
+		if other, twice := taken[address]; twice && n != 0 {
+			v.fault(key, "give each listener a port of its own", "%s is also the address of %s", address, other)
+		}
+		taken[address] = key
+		return host, true
+	}
+	check("listen", v.Listen)
+	check("proxy_listen", v.ProxyListen)
+	if host, ok := check("insecure_plaintext_listener", v.InsecurePlaintextListener); ok && !loopbackHost(host) {
+		v.fault("insecure_plaintext_listener", "use localhost, or TLS (listen), or a proxy (proxy_listen)", "%s is not loopback: tokens would travel unencrypted", v.InsecurePlaintextListener)
+	}
+	if host, ok := check("metrics_listen", v.MetricsListen); ok && !loopbackHost(host) && !v.InsecureMetricsAnyAddress {
+		v.fault("metrics_listen", "use localhost, or set insecure_metrics_any_address on a network where all may read them", "%s is not loopback: anybody who reaches it can read the metrics", v.MetricsListen)
+	}
+}
+
+// loopbackHost tells whether a host names this machine alone. A name other than localhost is not
+// resolved: what it means can change.
+func loopbackHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	return host == "localhost"
+}
+
+func (v *validator) certificate() {
+	if !on(v.Listen) {
+		return
+	}
+	if v.TLSCertFile == "" || v.TLSKeyFile == "" {
+		const fix = "name both PEM files; to try usher out without any, run 'usher demo'"
+		if v.TLSCertFile == "" {
+			v.fault("tls_cert_file", fix, "the TLS listener has no certificate")
+		}
+		if v.TLSKeyFile == "" {
+			v.fault("tls_key_file", fix, "the TLS listener has no private key")
+		}
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(v.TLSCertFile, v.TLSKeyFile)
+	if err != nil {
+		v.fault("tls_cert_file", "name a PEM chain that begins with the server's certificate, and its private key", "certificate and key cannot be used: %v", err)
+		return
+	}
+	if u, err := url.Parse(v.BaseURL); err == nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
+		v.fault("tls_cert_file", "use a certificate for "+u.Hostname()+", or correct base_url", "the certificate is not for the host of base_url (%s)", u.Hostname())
+	}
+	if time.Now().After(pair.Leaf.NotAfter) {
+		v.fault("tls_cert_file", "renew the certificate", "the certificate expired on %s", pair.Leaf.NotAfter.Format(time.DateOnly))
+	}
+}
+
+func (v *validator) proxies() {
+	if on(v.ProxyListen) && len(v.TrustedProxies) == 0 {
+		v.fault("trusted_proxies", "list the addresses from which the proxy connects", "proxy_listen serves only trusted proxies, and there are none")
+	}
+	for _, p := range v.TrustedProxies {
+		if p.Bits() == 0 {
+			v.fault("trusted_proxies", "list the proxies' own addresses", "%s would believe anybody", p)
+		}
+	}
+}
+
+func (v *validator) database() {
+	const fix = "write sqlite:/path/to/usher.db or postgres://user@host/name"
+	scheme, rest, _ := strings.Cut(v.Database, ":")
+	switch {
+	case scheme == "sqlite" && rest != "":
+	case scheme == "postgres" || scheme == "postgresql":
+		u, err := url.Parse(v.Database)
+		if err != nil {
+			v.fault("database", fix, "this is not a database address") // err would repeat a password
+			return
+		}
+		_, hasPassword := u.User.Password()
+		if strings.HasPrefix(v.origin["database"], "--") && (hasPassword || u.Query().Has("password")) {
+			v.fault("database", "put the address into the configuration file or USHER_DATABASE, or the password into PGPASSFILE", "a password on the command line can be read by other users of this machine")
+		}
+	default:
+		v.fault("database", fix, "this names no database that usher knows")
+	}
+}
+
+func noMasterKey() Fault {
+	return Fault{Key: "master_key_file", Problem: "there is no master key", Fix: "make one with 'usher keys new-master FILE' and name the file, or set USHER_MASTER_KEY"}
+}
+
+func (v *validator) masterKeySource() {
+	switch {
+	case v.masterKey == "" && v.MasterKeyFile == "":
+		f := noMasterKey()
+		v.fault(f.Key, f.Fix, "%s", f.Problem)
+	case v.masterKey != "" && v.MasterKeyFile != "":
+		v.fault("master_key_file", "keep one of the two", "the master key is also given by USHER_MASTER_KEY")
+	case v.MasterKeyFile != "":
+		if problem := checkPrivateFile(v.MasterKeyFile); problem != "" {
+			v.fault("master_key_file", fixPrivate(v.MasterKeyFile), "%s", problem)
+		}
+	}
+}
+
+// checkPrivateFile says what is wrong with a file that only its owner may read.
+func checkPrivateFile(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%s cannot be read: %v", path, err)
+	case !info.Mode().IsRegular():
+		return path + " is not a file"
+	// Windows has access lists instead of these bits.
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return fmt.Sprintf("%s can be read by others (mode %04o)", path, info.Mode().Perm())
+	}
+	return ""
+}
+
+func fixPrivate(path string) string {
+	if _, err := os.Stat(path); err != nil {
+		return "make it with: usher keys new-master " + path
+	}
+	return "chmod 600 " + path
+}
+
+func (v *validator) rest() {
+	if v.LogFormat != "text" && v.LogFormat != "json" {
+		v.fault("log_format", "write text or json", "%q is not a form of the log", v.LogFormat)
+	}
+	v.between("shutdown_delay", v.ShutdownDelay)
+	v.between("shutdown_grace", v.ShutdownGrace)
+	if v.AuditKeepDays < 1 || v.AuditKeepDays > 36500 {
+		v.fault("audit_keep_days", "choose 1 to 36500", "%d is out of range", v.AuditKeepDays)
+	}
+}
+
+func (v *validator) between(key string, d time.Duration) {
+	if d < 0 || d > 10*time.Minute {
+		v.fault(key, "choose 0s to 10m", "%s is out of range", d)
+	}
+}
