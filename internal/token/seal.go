@@ -107,7 +107,7 @@ func (r *Ring) Open(kind Kind, text string) ([]byte, error) { return r.open(kind
 func (r *Ring) open(kind Kind, text string, dst []byte) ([]byte, error) {
 	text, found := strings.CutPrefix(text, kinds[kind])
 	// The decoder skips line ends, so a text with one would be a second name of the same value.
-	if !found || len(text) > base64.RawURLEncoding.EncodedLen(maxSealed) || strings.ContainsAny(text, "\r\n") {
+	if !found || len(text) > base64.RawURLEncoding.EncodedLen(maxSealed) || hasLineEnd(text) {
 		return nil, ErrInvalid
 	}
 	buf := scratch.Get().(*[]byte)
@@ -132,6 +132,10 @@ func (r *Ring) open(kind Kind, text string, dst []byte) ([]byte, error) {
 		return nil, ErrInvalid
 	}
 	return plain, nil
+}
+
+func hasLineEnd(text string) bool {
+	return strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0
 }
 
 var strictBase64 = base64.RawURLEncoding.Strict()
