@@ -1,0 +1,749 @@
+"use strict";
+(() => {
+  var __defProp = Object.defineProperty;
+  var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
+  var __publicField = (obj, key, value) => __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
+
+  // origins.ts
+  function resolve(url) {
+    try {
+      return new URL(url, document.baseURI);
+    } catch {
+      return void 0;
+    }
+  }
+  function ownOrigin(url, page) {
+    return /^https?:$/.test(url.protocol) && url.origin === page;
+  }
+  function patternRule(patterns, page) {
+    const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: literalOrigin(pattern) }));
+    return (url) => {
+      const path = url.pathname + url.search;
+      if (ownOrigin(url, page)) return rules.some(({ expression }) => expression.test(path));
+      return rules.some(({ expression, origin }) => origin === url.origin && expression.test(url.origin + path));
+    };
+  }
+  function compile(pattern) {
+    try {
+      return new RegExp(pattern);
+    } catch {
+      throw new Error(`usher: autoPrepareJqueryAjaxForOrigins has '${pattern}', which is no regular expression`);
+    }
+  }
+  function literalOrigin(pattern) {
+    const begin = /^\^?(https?):(?:\/|\\\/){2}((?:[a-z0-9-]|\\?\.(?![*+?{])|\\-|\\\[[0-9a-f:]+\\\])+)(:[0-9]+)?(?=\/|\\\/|\$|$)/.exec(pattern);
+    if (!begin) return void 0;
+    const [, scheme, host, port = ""] = begin;
+    try {
+      return new URL(`${scheme}://${host?.replace(/\\/g, "")}${port}`).origin;
+    } catch {
+      return void 0;
+    }
+  }
+
+  // ajax.ts
+  var everywhere = [];
+  var tagged = /* @__PURE__ */ new WeakMap();
+  var opened = /* @__PURE__ */ new WeakMap();
+  var watched = /* @__PURE__ */ new WeakSet();
+  var prepared = /* @__PURE__ */ new WeakMap();
+  function prepareRequests(sender) {
+    everywhere.unshift(sender);
+    watch(XMLHttpRequest.prototype);
+  }
+  function prepareJQuery($, sender) {
+    const done = prepared.get(sender) ?? /* @__PURE__ */ new WeakSet();
+    prepared.set(sender, done);
+    if (done.has($)) return;
+    done.add($);
+    $.ajaxPrefilter((options) => {
+      const make = options.xhr;
+      if (!make) return;
+      options.xhr = function() {
+        const request = make.call(this);
+        tagged.set(request, sender);
+        if (!watched.has(Object.getPrototypeOf(request))) watch(request);
+        return request;
+      };
+    });
+  }
+  function watch(target) {
+    if (watched.has(target)) return;
+    watched.add(target);
+    const { open, setRequestHeader, send } = target;
+    target.open = function(...args) {
+      Reflect.apply(open, this, args);
+      opened.set(this, { url: resolve(String(args[1])), authorized: false });
+    };
+    target.setRequestHeader = function(name, value) {
+      setRequestHeader.call(this, name, value);
+      const state = opened.get(this);
+      if (state && String(name).toLowerCase() === "authorization") state.authorized = true;
+    };
+    target.send = function(body) {
+      authorize(this);
+      send.call(this, body);
+    };
+  }
+  function authorize(request) {
+    const { url, authorized = true } = opened.get(request) ?? {};
+    if (!url || authorized) return;
+    const own = tagged.get(request);
+    for (const sender of own ? [own, ...everywhere] : everywhere) {
+      const header = sender.allows(url) ? sender.header() : "";
+      if (header) return request.setRequestHeader("Authorization", header);
+    }
+  }
+
+  // errors.ts
+  function failure(error, error_description, error_uri) {
+    const made = { error, error_description, error_code: error };
+    return error_uri === void 0 ? made : { ...made, error_uri };
+  }
+  function needsUser(error) {
+    const code = error?.error;
+    return code === "interaction_required" || code === "consent_required";
+  }
+  function silence(hostUrl, clientId, seconds) {
+    const server = new URL(hostUrl).origin;
+    const text = `No answer from ${server} within ${seconds} seconds. Is this page's origin, ${location.origin}, among the allowed origins of the client '${clientId}'? Is the server's certificate trusted (open ${hostUrl}/ in a tab)? Is this page's Content-Security-Policy in the way (it needs: frame-src ${server})?`;
+    console.warn("usher: " + text);
+    return failure("temporarily_unavailable", text);
+  }
+
+  // lock.ts
+  var PATIENCE = 5e3;
+  var tails = /* @__PURE__ */ new Map();
+  function inTurn(name, work) {
+    const before = tails.get(name) ?? Promise.resolve();
+    const turn = before.then(work);
+    tails.set(
+      name,
+      turn.then(
+        () => void 0,
+        () => void 0
+      )
+    );
+    return turn;
+  }
+  async function acrossTabs(name, work) {
+    const locks = navigator.locks;
+    if (!locks) return work();
+    const waiting = new AbortController();
+    const timer = setTimeout(() => waiting.abort(), PATIENCE);
+    let begun;
+    const begin = () => {
+      clearTimeout(timer);
+      return begun = work();
+    };
+    try {
+      return await locks.request(name, { signal: waiting.signal }, begin);
+    } catch {
+      return begun ?? begin();
+    }
+  }
+  var SharedWork = class {
+    constructor() {
+      __publicField(this, "underWay", /* @__PURE__ */ new Map());
+    }
+    share(key, work) {
+      const found = this.underWay.get(key);
+      if (found) return found;
+      const begun = work().finally(() => this.underWay.delete(key));
+      this.underWay.set(key, begun);
+      return begun;
+    }
+  };
+
+  // log.ts
+  var nobody = { debug: false };
+  var listener = nobody;
+  function logFor(api) {
+    listener = api;
+  }
+  function log(...what) {
+    if (listener.debug) console.log("usher:", ...what);
+  }
+
+  // frame.ts
+  var ALLOW = "publickey-credentials-get; publickey-credentials-create; storage-access; identity-credentials-get";
+  function makeFrame(url, title) {
+    const frame = document.createElement("iframe");
+    frame.allow = ALLOW;
+    frame.title = title;
+    frame.src = url;
+    return frame;
+  }
+  function answerFrom(frame, origin, read) {
+    let hear = () => void 0;
+    const answer = new Promise((resolve2, reject) => {
+      hear = (event) => {
+        const page = frame.contentWindow;
+        if (!event.isTrusted || event.origin !== origin || page === null || event.source !== page) return;
+        try {
+          const found = read(event.data, (message) => page.postMessage(message, origin));
+          if (found !== void 0) resolve2(found);
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+    window.addEventListener("message", hear);
+    return { answer, stop: () => window.removeEventListener("message", hear) };
+  }
+  async function askHidden(url, read, seconds, late) {
+    const frame = makeFrame(url, "Silent request");
+    frame.style.setProperty("display", "none", "important");
+    frame.setAttribute("aria-hidden", "true");
+    frame.tabIndex = -1;
+    const { answer, stop } = answerFrom(frame, new URL(url).origin, read);
+    let timer;
+    const timeout = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(late()), seconds * 1e3);
+    });
+    (document.body ?? document.documentElement).append(frame);
+    try {
+      return await Promise.race([answer, timeout]);
+    } finally {
+      clearTimeout(timer);
+      stop();
+      frame.remove();
+    }
+  }
+
+  // message.ts
+  function isObject(data) {
+    return typeof data === "object" && data !== null && !Array.isArray(data);
+  }
+  function readTokens(data, nonce) {
+    if (!isSuccess(data)) return void 0;
+    const { access_token, expires_in, id_token } = data;
+    const type = data["token_type"] ?? "bearer";
+    if (typeof access_token !== "string" || !/^[\x21-\x7e]+$/.test(access_token)) throw failure("server_error", "The server's answer has no token.");
+    if (typeof type !== "string" || type.toLowerCase() !== "bearer") throw failure("server_error", "The server's answer has a token of another type than bearer.");
+    if (typeof expires_in !== "number" || !(expires_in >= 0)) throw failure("server_error", "The server's answer does not say how long the token lives.");
+    if (id_token !== void 0 && nonceOf(id_token) !== nonce) throw failure("server_error", "The id_token's nonce is not the one of this request.");
+    return { ...data, access_token, expires_in };
+  }
+  function isSuccess(data) {
+    if (!isObject(data)) return false;
+    if (data["status"] === "error") throw errorFrom(data);
+    return data["status"] === "success";
+  }
+  function errorFrom(data) {
+    const { error, error_description, error_uri } = isObject(data) ? data : {};
+    return failure(
+      typeof error === "string" && error ? error : "server_error",
+      typeof error_description === "string" ? error_description : "The server gave no description.",
+      typeof error_uri === "string" ? error_uri : void 0
+    );
+  }
+  function nonceOf(idToken) {
+    try {
+      const payload = String(idToken).split(".")[1] ?? "";
+      const claims = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
+      return isObject(claims) ? claims["nonce"] : void 0;
+    } catch {
+      return void 0;
+    }
+  }
+  function makeNonce() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  // button.ts
+  var ELEMENTS = /^(button|span|div|i|b|em|strong|small|svg|g|path|line|circle|rect|polyline|polygon)$/;
+  var ATTRIBUTES = /^(class|id|title|type|role|aria-.+|data-.+|width|height|viewbox|d|fill|fill-.+|stroke|stroke-.+|points|transform|[cr][xy]?|[xy][12]?)$/;
+  function closeButton(html, style, close) {
+    const content = html ? safeCopy(html) : document.createDocumentFragment();
+    const own = content.querySelector("button");
+    const button = own ?? document.createElement("button");
+    button.type = "button";
+    if (!own) {
+      if (content.hasChildNodes()) button.append(content);
+      else {
+        button.className = "usher-x";
+        button.textContent = "\xD7";
+      }
+    }
+    if (!/\p{L}/u.test(button.textContent ?? "") && !button.title && !button.hasAttribute("aria-label")) {
+      button.setAttribute("aria-label", "Close");
+    }
+    if (style) button.style.cssText += ";" + style;
+    button.addEventListener("click", close);
+    return own ? content : button;
+  }
+  var STYLE = "data-usher-style";
+  function safeCopy(html) {
+    const copy = document.createDocumentFragment();
+    try {
+      const renamed = html.replace(/\sstyle(?=\s*=)/gi, " " + STYLE);
+      copyInto(copy, new DOMParser().parseFromString(renamed, "text/html").body);
+    } catch (error) {
+      console.warn("usher: closeButtonSettings.button cannot be used here", error);
+    }
+    return copy;
+  }
+  function copyInto(target, source) {
+    for (const node of source.childNodes) {
+      if (node instanceof Text) target.appendChild(document.createTextNode(node.data));
+      if (!(node instanceof Element) || !ELEMENTS.test(node.localName)) continue;
+      const made = document.createElementNS(node.namespaceURI, node.localName);
+      for (const { name, value } of node.attributes) {
+        if (name === STYLE) made.style.cssText = value;
+        else if (ATTRIBUTES.test(name.toLowerCase())) made.setAttribute(name, value);
+      }
+      copyInto(made, node);
+      target.appendChild(made);
+    }
+  }
+
+  // look.ts
+  var LOOK = `
+.usher-dialog{position:fixed;inset:0;box-sizing:border-box;width:100%;height:100%;max-width:none;max-height:none;margin:0;padding:0;border:0;background:none;overflow:hidden;color-scheme:light dark}
+.usher-dialog[open]{display:flex;align-items:center;justify-content:center}
+.usher-dialog::backdrop{background:none}
+:where(.usher-backdrop){position:fixed;inset:0;background:#10142066;backdrop-filter:blur(3px)}
+.usher-panel{position:relative;z-index:2147483647;display:flex;color:#5b6472}
+.usher-dialog .usher-panel{animation:usher-in .18s ease-out;border-radius:16px;background:#fff;box-shadow:0 24px 64px #10142059,0 2px 8px #1014201f}
+.usher-panel:not(.usher-loaded)::before{content:"";position:absolute;inset:0;width:28px;height:28px;margin:auto;border:3px solid;border-right-color:#0000;border-radius:50%;opacity:.5;animation:usher-turn .9s linear infinite}
+:where(.usher-frame){position:relative;display:block;border:0;border-radius:16px;width:420px;height:640px}
+.usher-dialog .usher-frame{max-width:100vw;max-height:100vh;max-height:100dvh}
+:where(.usher-embedded .usher-frame){width:100%}
+:where(.usher-close){position:absolute;top:6px;right:6px;z-index:2147483647}
+.usher-x{box-sizing:border-box;width:44px;height:44px;padding:0;border:0;border-radius:50%;background:#fff;color:#3c4450;font:26px/44px system-ui,sans-serif;text-align:center;cursor:pointer}
+.usher-x:hover{background:#eef0f4}
+.usher-x:focus-visible{outline:3px solid #3b6fe0;outline-offset:-3px}
+@keyframes usher-in{from{opacity:0;transform:translateY(10px)}}
+@keyframes usher-turn{to{transform:rotate(1turn)}}
+@media(prefers-color-scheme:dark){
+:where(.usher-backdrop){background:#000000a6}
+.usher-panel{color:#aab2c0}
+.usher-dialog .usher-panel{background:#1b1f27;box-shadow:0 24px 64px #000c,0 0 0 1px #ffffff1a}
+.usher-x{background:#1b1f27;color:#dfe3ea}
+.usher-x:hover{background:#2c323d}
+.usher-x:focus-visible{outline-color:#8fb2ff}
+}
+@media(max-width:480px){
+.usher-dialog .usher-panel,.usher-dialog .usher-frame{border-radius:0!important}
+.usher-dialog .usher-frame{width:100vw!important;height:100vh!important;height:100dvh!important}
+}
+@media(prefers-reduced-motion:reduce){.usher-panel,.usher-panel:not(.usher-loaded)::before{animation:none!important}}`;
+  var adopted = false;
+  function adoptLook() {
+    if (adopted) return;
+    adopted = true;
+    try {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(LOOK);
+      document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    } catch {
+    }
+  }
+
+  // dialog.ts
+  function showDialog(frame, settings) {
+    adoptLook();
+    dressFrame(frame, settings.iframeSettings ?? {});
+    const id = settings.iframeSettings?.targetElementId;
+    const target = id ? document.getElementById(id) : null;
+    if (id && !target) console.warn(`usher: there is no element with the id '${id}' for the sign-in; a dialog is shown`);
+    return target ? embed(frame, target, settings) : modal(frame, settings);
+  }
+  function dressFrame(frame, { width, height, style }) {
+    frame.className = "usher-frame";
+    if (width) frame.style.width = length(width);
+    if (height) frame.style.height = length(height);
+    if (style) frame.style.cssText += ";" + style;
+  }
+  function length(value) {
+    return /^[\d.]+$/.test(value) ? value + "px" : value;
+  }
+  function element(name, className = "", style = "") {
+    const made = document.createElement(name);
+    made.className = className;
+    made.style.cssText = style;
+    return made;
+  }
+  function panelOf(frame, settings, withButton, close) {
+    const panel = element("div", "usher-panel");
+    const { wrapperClass = "", wrapperStyle, style, button } = settings.closeButtonSettings ?? {};
+    if (withButton) {
+      const wrapper = element("div", `usher-close ${wrapperClass}`, wrapperStyle);
+      wrapper.append(closeButton(button, style, close));
+      panel.append(wrapper);
+    }
+    panel.append(frame);
+    frame.addEventListener("load", () => panel.classList.add("usher-loaded"), { once: true });
+    return panel;
+  }
+  function modal(frame, settings) {
+    const dialog = element("dialog", "usher-dialog");
+    dialog.setAttribute("aria-label", "Sign in");
+    const close = () => dialog.close();
+    const dismissed = new Promise((resolve2) => dialog.addEventListener("close", () => resolve2(), { once: true }));
+    const { visible = true, backdropClass = "", style } = settings.backdropSettings ?? {};
+    if (visible) {
+      const backdrop = element("div", `usher-backdrop ${backdropClass}`, style);
+      if (visible !== "static") backdrop.addEventListener("click", close);
+      dialog.append(backdrop);
+    }
+    const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible !== false, close);
+    dialog.append(turnBack(() => frame), panel, turnBack(() => panel.querySelector("button") ?? frame));
+    frame.addEventListener("load", () => frame.focus(), { once: true });
+    (document.body ?? document.documentElement).append(dialog);
+    dialog.showModal();
+    (panel.querySelector("button") ?? frame).focus();
+    return {
+      dismissed,
+      close: () => {
+        close();
+        dialog.remove();
+      }
+    };
+  }
+  function turnBack(other) {
+    const stop = element("div");
+    stop.tabIndex = 0;
+    stop.addEventListener("focus", () => other().focus());
+    return stop;
+  }
+  function embed(frame, target, settings) {
+    let dismiss = () => void 0;
+    const dismissed = new Promise((resolve2) => dismiss = resolve2);
+    const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible === true, () => dismiss());
+    panel.classList.add("usher-embedded");
+    target.append(panel);
+    return { dismissed, close: () => panel.remove() };
+  }
+
+  // request.ts
+  var HIDDEN_TIMEOUT = 10;
+  function hiddenRequest(server, clientId, query) {
+    const name = `usher ${server.hostUrl} ${clientId}`;
+    const late = () => silence(server.hostUrl, clientId, HIDDEN_TIMEOUT);
+    const ask = () => {
+      const nonce = makeNonce();
+      log("hidden request", query.get("scope") ?? "(default scope)");
+      return askHidden(address(server, query, nonce), (data) => readTokens(data, nonce), HIDDEN_TIMEOUT, late);
+    };
+    return inTurn(name, () => acrossTabs(name, ask));
+  }
+  function visibleRequest(server, settings, query) {
+    return inTurn("dialog", async () => {
+      const nonce = makeNonce();
+      log("visible sign-in", query.get("scope") ?? "(default scope)");
+      const frame = makeFrame(address(server, query, nonce), "Sign in");
+      const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data) => readTokens(data, nonce));
+      const dialog = showDialog(frame, settings);
+      const closed = dialog.dismissed.then(() => {
+        throw failure("access_denied", "The sign-in was closed before it was complete.");
+      });
+      try {
+        return await Promise.race([answer, closed]);
+      } finally {
+        stop();
+        dialog.close();
+      }
+    });
+  }
+  function address(server, query, nonce) {
+    return `${server.token_endpoint}?${query.toString()}&nonce=${nonce}`;
+  }
+
+  // logout.ts
+  async function revoke(server, clientId, token) {
+    log("revoking the token");
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), HIDDEN_TIMEOUT * 1e3);
+    try {
+      const response = await fetch(server.revoke_endpoint, {
+        method: "POST",
+        body: new URLSearchParams({ token, token_type_hint: "access_token", client_id: clientId }),
+        credentials: "omit",
+        redirect: "error",
+        keepalive: true,
+        // the app may leave the page right after
+        signal: stop.signal
+      });
+      if (!response.ok) throw errorFrom(await response.json().catch(() => void 0));
+    } catch (error) {
+      throw isObject(error) && "error_code" in error ? error : unreachable(server);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  function unreachable(server) {
+    const { origin } = new URL(server.hostUrl);
+    return failure(
+      "temporarily_unavailable",
+      `The token could not be revoked: ${server.revoke_endpoint} cannot be reached from ${location.origin}. Is that origin allowed for the client, is the server's certificate trusted, and does this page's Content-Security-Policy have connect-src ${origin}?`
+    );
+  }
+  async function endSession(server, clientId, forOrigin, token) {
+    log("ending the session");
+    const query = new URLSearchParams({ client_id: clientId, for_origin: forOrigin });
+    const read = (data, reply) => {
+      if (isObject(data) && data["type"] === "logout_ready") reply({ type: "logout", access_token: token });
+      return isSuccess(data) && data["type"] === "logout" ? true : void 0;
+    };
+    const late = () => silence(server.hostUrl, clientId, HIDDEN_TIMEOUT);
+    await askHidden(`${server.logout_endpoint}?${query.toString()}`, read, HIDDEN_TIMEOUT, late);
+  }
+
+  // parameters.ts
+  var PASSED_ON = ["scope", "force_auth", "prompt", "max_age", "acr_values", "login_hint", "ui_locales"];
+  function asked(parameters, defaultScope) {
+    const clean = {};
+    for (const name of PASSED_ON) {
+      const value = String(parameters?.[name] ?? "").trim();
+      if (value) clean[name] = value;
+    }
+    if (clean.force_auth !== "true") delete clean.force_auth;
+    if (!clean.scope && defaultScope) clean.scope = defaultScope;
+    return clean;
+  }
+  function words(list) {
+    return (list ?? "").split(/\s+/).filter(Boolean);
+  }
+  function demandsUser(ask) {
+    return ask.force_auth !== void 0 || words(ask.prompt).some((word) => word === "login" || word === "consent");
+  }
+  function allowsHeldToken(ask) {
+    return ask.force_auth === void 0 && ask.prompt === void 0 && ask.max_age === void 0;
+  }
+  function queryOf(ask, hidden, clientId, forOrigin) {
+    const query = new URLSearchParams({ client_id: clientId, for_origin: forOrigin });
+    const prompt = hidden ? "none" : words(ask.prompt).filter((word) => word !== "none").join(" ");
+    for (const [name, value] of Object.entries({ ...ask, prompt })) {
+      if (value) query.set(name, value);
+    }
+    return query;
+  }
+
+  // thenable.ts
+  var _a;
+  _a = Symbol.toStringTag;
+  var _Thenable = class _Thenable {
+    constructor(promise) {
+      __publicField(this, _a, "Promise");
+      __publicField(this, "promise");
+      this.promise = promise;
+    }
+    then(fulfilled, rejected) {
+      return new _Thenable(this.promise.then(fulfilled, rejected));
+    }
+    catch(rejected) {
+      return this.then(null, rejected);
+    }
+    finally(settled) {
+      return new _Thenable(this.promise.finally(settled));
+    }
+    done(...callbacks) {
+      this.listen(callbacks, []);
+      return this;
+    }
+    fail(...callbacks) {
+      this.listen([], callbacks);
+      return this;
+    }
+    always(...callbacks) {
+      this.listen(callbacks, callbacks);
+      return this;
+    }
+    listen(fulfilled, rejected) {
+      void this.promise.then(
+        (value) => callAll(fulfilled, value),
+        (error) => callAll(rejected, error)
+      );
+    }
+  };
+  var Thenable = _Thenable;
+  function callAll(callbacks, argument) {
+    for (const call of callbacks.reduce((all, some) => all.concat(some), [])) {
+      try {
+        call(argument);
+      } catch (error) {
+        void Promise.reject(error);
+      }
+    }
+  }
+
+  // tokens.ts
+  var Tokens = class {
+    constructor() {
+      __publicField(this, "held");
+    }
+    keep(message, ask, now = Date.now()) {
+      const { access_token: token, ...data } = message;
+      const end = now / 1e3 + data.expires_in;
+      this.held = {
+        token,
+        expires: Math.floor(end),
+        stale: end - Math.min(5, data.expires_in / 10),
+        // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
+        scope: words(typeof data["scope"] === "string" ? data["scope"] : ask.scope),
+        data
+      };
+      return { ...data, token, expires: this.held.expires };
+    }
+    /** Forgets the token, and gives it for the last time. */
+    forget() {
+      const token = this.token();
+      this.held = void 0;
+      return token;
+    }
+    token() {
+      return this.held?.token ?? "";
+    }
+    data() {
+      return { ...this.held?.data };
+    }
+    isExpired(now = Date.now()) {
+      return !this.held || now / 1e3 >= this.held.stale;
+    }
+    /** The held token, if it is as good as a new one would be for what is asked. */
+    goodFor(ask, now = Date.now()) {
+      const held = this.held;
+      if (!held || this.isExpired(now) || !allowsHeldToken(ask)) return void 0;
+      if (!words(ask.scope).every((word) => held.scope.includes(word))) return void 0;
+      return { ...held.data, token: held.token, expires: held.expires };
+    }
+  };
+
+  // assistant.ts
+  function createAssistant(server, settings) {
+    const { clientId, scope, for_origin: forOrigin = location.origin } = checked(settings);
+    const tokens = new Tokens();
+    const requests = new SharedWork();
+    const endings = new SharedWork();
+    let era = 0;
+    let leaving = Promise.resolve();
+    const understood = (parameters) => asked(parameters, scope);
+    const header = () => tokens.token() ? `Bearer ${tokens.token()}` : "";
+    const obtain = (hidden2, ask) => {
+      const query = queryOf(ask, hidden2, clientId, forOrigin);
+      const began = era;
+      return requests.share(`${began} ${query.toString()}`, async () => {
+        await leaving;
+        const answer = await (hidden2 ? hiddenRequest(server, clientId, query) : visibleRequest(server, settings, query));
+        if (began === era) return received(answer, ask);
+        revoke(server, clientId, answer.access_token).catch(() => void 0);
+        throw failure("access_denied", "The user was signed out while the request was under way.");
+      });
+    };
+    const received = (answer, ask) => {
+      const result = tokens.keep(answer, ask);
+      log("token received; scope", result.scope, "expires", new Date(result.expires * 1e3).toISOString());
+      attach();
+      return result;
+    };
+    const hidden = async (ask) => {
+      if (demandsUser(ask)) throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.");
+      return obtain(true, ask);
+    };
+    const signIn = async (ask, held) => {
+      if (held) return held;
+      if (demandsUser(ask)) return obtain(false, ask);
+      try {
+        return await obtain(true, ask);
+      } catch (error) {
+        if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
+        log("the user has to act");
+        return obtain(false, ask);
+      }
+    };
+    const leave = (kind, work) => endings.share(kind, () => {
+      era++;
+      const done = work(tokens.forget());
+      leaving = done.catch(() => void 0);
+      return done;
+    });
+    const revokeHeld = async (token) => {
+      if (token) await revoke(server, clientId, token);
+    };
+    const logout = async (token) => {
+      const failed = await revokeHeld(token).catch((error) => ({ error }));
+      await endSession(server, clientId, forOrigin, token);
+      if (failed) throw failed.error;
+    };
+    const attach = attachment(settings, header);
+    attach();
+    return {
+      loginIfRequired: (parameters) => new Thenable(signIn(understood(parameters), tokens.goodFor(understood(parameters)))),
+      fetchTokens: (parameters) => new Thenable(hidden(understood(parameters))),
+      fetchTokensOrLogin: (force) => new Thenable(signIn(understood(), force === true ? void 0 : tokens.goodFor(understood()))),
+      login: (parameters) => new Thenable(obtain(false, understood(parameters))),
+      logout: () => new Thenable(leave("logout", logout)),
+      revokeTokens: () => new Thenable(leave("revoke", revokeHeld)),
+      getAuthHeader: header,
+      getAdditionalData: () => tokens.data(),
+      isAuthenticated: () => tokens.token() !== "",
+      isExpired: () => tokens.isExpired(),
+      prepareJQuery: ($) => prepareJQuery($, { header, allows: placesOf(settings) ?? ownRule })
+    };
+  }
+  function checked(settings) {
+    if (typeof settings?.clientId === "string" && settings.clientId) return settings;
+    throw new Error("usher: the setting 'clientId' is missing; write curity.token.assistant({clientId: '...'})");
+  }
+  var ownRule = (url) => ownOrigin(url, location.origin);
+  function placesOf(settings) {
+    const named = settings.autoPrepareJqueryAjaxForOrigins && patternRule(settings.autoPrepareJqueryAjaxForOrigins, location.origin);
+    if (settings.autoPrepareJqueryAjax !== true) return named;
+    return (url) => ownRule(url) || named?.(url) === true;
+  }
+  function attachment(settings, header) {
+    const allows = placesOf(settings);
+    if (!allows) return () => void 0;
+    const sender = { header, allows };
+    prepareRequests(sender);
+    const attach = () => {
+      const $ = window.jQuery;
+      if (typeof $?.ajaxPrefilter === "function") prepareJQuery($, sender);
+    };
+    document.addEventListener("DOMContentLoaded", attach, { once: true });
+    return attach;
+  }
+
+  // host.ts
+  function findHost(path) {
+    for (const script of [document.currentScript, ...document.querySelectorAll("script")]) {
+      const host = script instanceof HTMLScriptElement && hostOf(script.src, path);
+      if (host) return host;
+    }
+    throw new Error(`usher: the script has to be loaded from the server, at ${path}`);
+  }
+  function hostOf(src, path) {
+    if (!/^https?:/.test(src)) return void 0;
+    const url = new URL(src);
+    const at = url.pathname.indexOf(path);
+    return at < 0 ? void 0 : url.origin + url.pathname.slice(0, at);
+  }
+
+  // main.ts
+  var ENDPOINT = "/oauth/v2/oauth-assisted-token";
+  function constantsOf(hostUrl) {
+    return {
+      hostUrl,
+      token_endpoint: hostUrl + ENDPOINT,
+      authentication_endpoint: hostUrl + "/authn/authentication",
+      revoke_endpoint: hostUrl + "/oauth/v2/oauth-revoke",
+      logout_endpoint: hostUrl + "/oauth/v2/oauth-session/logout"
+    };
+  }
+  function define() {
+    const constants = constantsOf(findHost(ENDPOINT + "/resources/js/"));
+    const page = window;
+    if (page.curity?.token?.constants?.hostUrl === constants.hostUrl) return;
+    const api = {
+      debug: page.curity?.debug === true || page.usher?.debug === true,
+      token: { assistant: (settings) => createAssistant(constants, settings), constants }
+    };
+    logFor(api);
+    page.usher = api;
+    page.curity = api;
+  }
+  define();
+})();

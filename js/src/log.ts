@@ -1,0 +1,12 @@
+const nobody = { debug: false };
+let listener: { debug: boolean } = nobody;
+
+/** From now on `api.debug` decides whether anything is printed. */
+export function logFor(api: { debug: boolean }): void {
+  listener = api;
+}
+
+/** Prints to the console where the app has asked for it. Never give it a token or a message. */
+export function log(...what: unknown[]): void {
+  if (listener.debug) console.log("usher:", ...what);
+}

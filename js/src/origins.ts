@@ -1,0 +1,52 @@
+/** Whether the token may be sent to a URL. */
+export type UrlRule = (url: URL) => boolean;
+
+/** The URL that a request will really go to; undefined where it is none. */
+export function resolve(url: string): URL | undefined {
+  try {
+    return new URL(url, document.baseURI);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every URL of the page's own origin. Only http(s) has origins that mean anything: `null` equals `null`. */
+export function ownOrigin(url: URL, page: string): boolean {
+  return /^https?:$/.test(url.protocol) && url.origin === page;
+}
+
+/**
+ * The rule that a list of patterns makes. A URL of the page's origin is matched by its path and query;
+ * any other by its absolute form, and only where the pattern names that one origin letter by letter.
+ */
+export function patternRule(patterns: readonly string[], page: string): UrlRule {
+  const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: literalOrigin(pattern) }));
+  return (url) => {
+    const path = url.pathname + url.search;
+    if (ownOrigin(url, page)) return rules.some(({ expression }) => expression.test(path));
+    return rules.some(({ expression, origin }) => origin === url.origin && expression.test(url.origin + path));
+  };
+}
+
+function compile(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    throw new Error(`usher: autoPrepareJqueryAjaxForOrigins has '${pattern}', which is no regular expression`);
+  }
+}
+
+/**
+ * The one origin that a pattern begins with, or undefined if it could begin with more than one. A dot
+ * counts as itself, escaped or not, since the URL's origin is compared with the result as a whole.
+ */
+export function literalOrigin(pattern: string): string | undefined {
+  const begin = /^\^?(https?):(?:\/|\\\/){2}((?:[a-z0-9-]|\\?\.(?![*+?{])|\\-|\\\[[0-9a-f:]+\\\])+)(:[0-9]+)?(?=\/|\\\/|\$|$)/.exec(pattern);
+  if (!begin) return undefined;
+  const [, scheme, host, port = ""] = begin;
+  try {
+    return new URL(`${scheme}://${host?.replace(/\\/g, "")}${port}`).origin;
+  } catch {
+    return undefined;
+  }
+}
