@@ -1,0 +1,224 @@
+package manage
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+const (
+	maxEntries         = 100 // of a list
+	minTokenSeconds    = 10
+	maxTokenSeconds    = 24 * 60 * 60
+	maxNameLength      = 200
+	maxClientIDLength  = 128
+	maxURILength       = 2000
+	maxAudienceLength  = 500
+	maxEmailAddrLength = 254 // RFC 5321 §4.5.3.1.3
+)
+
+// validateClient reports everything that is wrong with a client.
+func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
+	var f faults
+	validateClientID(&f, c.ID)
+	validateName(&f, "name", c.Name)
+	if strings.TrimSpace(c.Name) == "" {
+		f.add("name", "give the client a name: users read it when they sign in")
+	}
+	validateCapabilities(&f, c)
+	m.validateOrigins(&f, c)
+	validateURIs(&f, "redirect_uris", c.RedirectURIs)
+	validateURIs(&f, "post_logout_redirect_uris", c.PostLogoutRedirectURIs)
+	validateScope(&f, c, p)
+	validateTokens(&f, c)
+	return f.err()
+}
+
+// validateClientID accepts what RFC 6749 Appendix A.1 does, without the space and without what has to
+// be escaped in HTML, JSON or a shell.
+func validateClientID(f *faults, id string) {
+	if id == "" || len(id) > maxClientIDLength {
+		f.add("id", "an id has 1 to %d characters", maxClientIDLength)
+	}
+	for _, r := range id {
+		if r <= 0x20 || r >= 0x7f || strings.ContainsRune("\"'`\\<>&$*?", r) {
+			f.add("id", "%q may not be in an id: use letters, digits and - . _ ~ : / @", r)
+			return
+		}
+	}
+}
+
+// validateName accepts printable text; direction marks and the like could make one name look like another.
+func validateName(f *faults, field, name string) {
+	if utf8.RuneCountInString(name) > maxNameLength || !utf8.ValidString(name) {
+		f.add(field, "it has more than %d characters, or is not UTF-8", maxNameLength)
+		return
+	}
+	for _, r := range name {
+		if !unicode.IsPrint(r) {
+			f.add(field, "%q is not printable", r)
+			return
+		}
+	}
+}
+
+func validateCapabilities(f *faults, c *oauth.Client) {
+	if len(c.Capabilities) == 0 {
+		f.add("capabilities", "give the client at least one of: %s", join(oauth.Capabilities))
+	}
+	for _, k := range c.Capabilities {
+		if !slices.Contains(oauth.Capabilities, k) {
+			f.add("capabilities", "%q is unknown; there are: %s", k, join(oauth.Capabilities))
+		}
+	}
+	unique(f, "capabilities", c.Capabilities)
+	if c.Can(oauth.CapAssistedToken) && len(c.AllowedOrigins) == 0 {
+		f.add("allowed_origins", "the assisted token flow answers to allowed origins only: give at least one, as in https://app.example.com")
+	}
+	if c.Can(oauth.CapIntrospection) && c.IsPublic() {
+		f.add("capabilities", "introspection needs a client that authenticates: give it a secret (RFC 7662 section 2.1)")
+	}
+}
+
+func (m *Manager) validateOrigins(f *faults, c *oauth.Client) {
+	limit(f, "allowed_origins", len(c.AllowedOrigins))
+	for _, o := range c.AllowedOrigins {
+		if _, err := oauth.ParseOriginPattern(string(o), m.InsecureAnyOrigin); err != nil {
+			f.add("allowed_origins", "%v", err)
+		}
+	}
+	unique(f, "allowed_origins", c.AllowedOrigins)
+}
+
+func validateURIs(f *faults, field string, uris []string) {
+	limit(f, field, len(uris))
+	for _, uri := range uris {
+		if problem := redirectProblem(uri); problem != "" {
+			f.add(field, "%.200q %s", uri, problem)
+		}
+	}
+	unique(f, field, uris)
+}
+
+// redirectProblem says what is wrong with a redirect URI: it has to be absolute and without a fragment
+// (RFC 6749 §3.1.2), and https, save for loopback (RFC 8252 §7.3) and private-use schemes (§7.1).
+func redirectProblem(uri string) string {
+	if len(uri) > maxURILength {
+		return fmt.Sprintf("has more than %d characters", maxURILength)
+	}
+	for i := range len(uri) {
+		if uri[i] <= 0x20 || uri[i] >= 0x7f || strings.IndexByte("\\\"<>^`{|}", uri[i]) >= 0 {
+			return fmt.Sprintf("holds %q, which has to be percent-encoded", uri[i])
+		}
+	}
+	if strings.Contains(uri, "*") {
+		return "holds a *: redirect URIs match exactly, so list each one"
+	}
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "":
+		return "is not an absolute address, as in https://app.example.com/callback"
+	case strings.Contains(uri, "#"):
+		return "has a fragment (#), which RFC 6749 section 3.1.2 forbids"
+	case u.Scheme == "https" || u.Scheme == "http":
+		return webRedirectProblem(u)
+	case !strings.Contains(u.Scheme, "."):
+		return "has a scheme that others may use too; a private-use scheme is a reversed domain name, as in com.example.app:/callback"
+	}
+	return ""
+}
+
+func webRedirectProblem(u *url.URL) string {
+	switch {
+	case u.Hostname() == "":
+		return "has no host"
+	case u.User != nil:
+		return "has a user name in it"
+	case u.Scheme == "http" && !oauth.IsLoopback(u.Hostname()):
+		return "is http: use https (http is for localhost and loopback addresses only)"
+	}
+	return ""
+}
+
+func validateScope(f *faults, c *oauth.Client, p *oauth.Profile) {
+	limit(f, "scope", len(c.Scope))
+	var known []string
+	for _, s := range p.Scopes {
+		known = append(known, s.Name)
+	}
+	for _, v := range c.Scope {
+		if !slices.Contains(known, v) {
+			f.add("scope", "%q is not a scope of this server; there are: %s", v, strings.Join(known, ", "))
+		}
+	}
+	unique(f, "scope", c.Scope)
+}
+
+func validateTokens(f *faults, c *oauth.Client) {
+	switch c.AccessTokenFormat {
+	case "", oauth.FormatHandle, oauth.FormatJWT:
+	default:
+		f.add("access_token_format", "%q is unknown; there are: handle, jwt", c.AccessTokenFormat)
+	}
+	switch c.IDTokenAlg {
+	case "", oauth.ES256, oauth.RS256:
+	default:
+		f.add("id_token_alg", "%q is unknown; there are: ES256, RS256", c.IDTokenAlg)
+	}
+	if s := c.AccessTokenSeconds; s != 0 && (s < minTokenSeconds || s > maxTokenSeconds) {
+		f.add("access_token_seconds", "%d is out of range: 0 for the profile's lifetime, or %d to %d", s, minTokenSeconds, maxTokenSeconds)
+	}
+	limit(f, "audience", len(c.Audience))
+	for _, a := range c.Audience {
+		if a == "" || len(a) > maxAudienceLength || oauth.Printable(a) != a {
+			f.add("audience", "%.100q is not an audience: printable characters, at most %d", a, maxAudienceLength)
+		}
+	}
+	unique(f, "audience", c.Audience)
+}
+
+// Warnings says what is unsafe about a client that is otherwise valid.
+func Warnings(c *oauth.Client) []string {
+	var w []string
+	if c.FramedInteraction {
+		w = append(w, "framed_interaction: the consent page may be framed, so a page at an allowed origin can try to steal the click that agrees")
+	}
+	for _, o := range c.AllowedOrigins {
+		switch {
+		case o == "*":
+			w = append(w, "allowed origin *: every site can receive tokens of users who are signed in")
+		case !o.IsLiteral():
+			w = append(w, fmt.Sprintf("allowed origin %s: whoever controls any host that it covers can receive tokens", o))
+		}
+	}
+	return w
+}
+
+func limit(f *faults, field string, n int) {
+	if n > maxEntries {
+		f.add(field, "more than %d entries", maxEntries)
+	}
+}
+
+func unique[S ~string](f *faults, field string, values []S) {
+	seen := map[S]bool{}
+	for _, v := range values {
+		if seen[v] {
+			f.add(field, "%q is there twice", v)
+		}
+		seen[v] = true
+	}
+}
+
+func join[S ~string](values []S) string {
+	text := make([]string, len(values))
+	for i, v := range values {
+		text[i] = string(v)
+	}
+	return strings.Join(text, ", ")
+}
