@@ -20,8 +20,7 @@ const (
 	ServerError             Code = "server_error"
 	TemporarilyUnavailable  Code = "temporarily_unavailable"
 	InvalidClient           Code = "invalid_client"
-	UnsupportedTokenType    Code = "unsupported_token_type"
-	InvalidToken            Code = "invalid_token"
+	InvalidGrant            Code = "invalid_grant"
 )
 
 // Error is a protocol error: a code and a description that are safe to show to the client, and a

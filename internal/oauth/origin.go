@@ -139,6 +139,16 @@ func (p OriginPattern) matches(origin string) bool {
 // MatchOrigin validates an origin, as a browser serialises it, against what the client allows. It
 // compares whole strings: there is no decoding that a later user of the string could undo.
 func (c *Client) MatchOrigin(origin string) (ValidOrigin, bool) {
+	wide := false
+	for _, p := range c.AllowedOrigins {
+		if string(p) == origin && p.IsLiteral() {
+			return ValidOrigin{origin}, true
+		}
+		wide = wide || !p.IsLiteral()
+	}
+	if !wide {
+		return ValidOrigin{}, false
+	}
 	if canonical, err := canonicalOrigin(origin); err != nil || canonical != origin {
 		return ValidOrigin{}, false
 	}

@@ -100,6 +100,14 @@ type Client struct {
 // Can tells whether the client has the capability.
 func (c *Client) Can(k Capability) bool { return slices.Contains(c.Capabilities, k) }
 
+// DisplayName is what users read.
+func (c *Client) DisplayName() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
 // IsPublic tells whether the client has no secret (RFC 6749 §2.1).
 func (c *Client) IsPublic() bool { return len(c.SecretHash) == 0 }
 

@@ -84,6 +84,9 @@ type Accounts interface {
 	// SetPassword replaces the hash and ends every session, delegation and token of the account,
 	// save the session keep (zero for none).
 	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit) error
+	// UpgradePasswordHash replaces the hash old by one of the same password; it ends nothing, and does
+	// nothing where the hash is not old any more.
+	UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash string) error
 	// SetLocked locks (ending every session and delegation of the account) or unlocks.
 	SetLocked(ctx context.Context, id oauth.ID, locked bool, a Audit) error
 	// RemoveAccount removes the account and all that hangs off it.
@@ -96,6 +99,10 @@ type Sessions interface {
 	// hash to one of replaces (the browser's former SSO or child session) end in the same transaction,
 	// as in EndSession. ErrEnded where the account is locked or gone.
 	StartSession(ctx context.Context, s oauth.Session, child *oauth.ChildSession, replaces [][]byte, a Audit) error
+	// RenewSession records that the user of the session s.ID proved again who they are: it replaces cookie
+	// hash (kept where s.CookieHash is nil), auth time, AMR, ACR, last use, idle timeout and expiry; what hangs
+	// off the session lives on. ErrEnded where session and account are not there, or the account is locked.
+	RenewSession(ctx context.Context, s oauth.Session, a Audit) error
 	// Standing is the hot read of a silent renewal: the live session of an SSO cookie, its account,
 	// its delegation for the client and the consent, in one query. A locked account has none. ErrNotFound
 	// where there is no such session; expiry is the caller's rule (oauth.Session.Live).
@@ -148,9 +155,10 @@ type Attempts struct {
 
 // Throttle keeps a fixed number of durable buckets (see authn); nothing here grows.
 type Throttle interface {
-	// CountAttempt leaks the bucket at the given rate (per second) since it was last written, adds one,
-	// and returns the level from before it was added; atomic, so concurrent guesses all count.
-	CountAttempt(ctx context.Context, bucket int, leakPerSecond float64, now time.Time) (before float64, err error)
+	// CountAttempt leaks the bucket at the given rate (per second) since it was last written, adds one up
+	// to the level most, and returns the level from before it was added; atomic, so concurrent guesses all
+	// count.
+	CountAttempt(ctx context.Context, bucket int, leakPerSecond, most float64, now time.Time) (before float64, err error)
 	// ForgiveAttempts empties the bucket.
 	ForgiveAttempts(ctx context.Context, bucket int) error
 }

@@ -46,7 +46,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 
 // WriteJSONError answers with the error object of RFC 6749 §5.2.
 func WriteJSONError(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
-	e = logged(log, e)
+	e = Logged(log, e)
 	if e.Code == oauth.InvalidClient {
 		w.Header().Set("WWW-Authenticate", `Basic realm="usher", charset="UTF-8"`)
 	}
@@ -59,7 +59,7 @@ func WriteJSONError(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
 // StatusOf is the HTTP status that goes with an error code.
 func StatusOf(c oauth.Code) int {
 	switch c {
-	case oauth.InvalidClient, oauth.InvalidToken:
+	case oauth.InvalidClient:
 		return http.StatusUnauthorized
 	case oauth.ServerError:
 		return http.StatusInternalServerError
@@ -69,9 +69,9 @@ func StatusOf(c oauth.Code) int {
 	return http.StatusBadRequest
 }
 
-// logged writes a server_error with its cause to the log, under an id that the description then names,
+// Logged writes a server_error with its cause to the log, under an id that the description then names,
 // so that a user's report can be found.
-func logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
+func Logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
 	if e.Code != oauth.ServerError {
 		return e
 	}

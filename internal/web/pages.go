@@ -37,6 +37,12 @@ func hashedName(name string, content []byte, ext string) string {
 	return name + "-" + hex.EncodeToString(sum[:6]) + ext
 }
 
+// ETag is a strong validator of fixed content (RFC 9110 §8.8.3).
+func ETag(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
 // Static serves the pages' own style and script.
 func Static(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -71,7 +77,9 @@ type Consent struct {
 	Flow   string
 	Client string
 	User   string
-	Scopes []oauth.Scope
+	// Subject names the account that was asked; the decision counts for nobody else.
+	Subject string
+	Scopes  []oauth.Scope
 	// ClientID is shown beside the name, which the client's owner chose.
 	ClientID string
 }
@@ -144,7 +152,7 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 // WriteErrorPage answers on our own plain page, which nobody may frame and which posts nothing: for errors
 // whose answer has no validated place to go to.
 func WriteErrorPage(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
-	e = logged(log, e)
+	e = Logged(log, e)
 	WritePage(w, log, StatusOf(e.Code), frameNobody, Plain{
 		Title: "This request cannot be answered", Text: e.Description, Detail: "Error code: " + string(e.Code),
 	})

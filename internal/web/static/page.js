@@ -38,7 +38,7 @@
       const visible = password.type === 'password';
       password.type = visible ? 'text' : 'password';
       show.textContent = visible ? 'Hide' : 'Show';
-      show.setAttribute('aria-pressed', String(visible));
+      show.setAttribute('aria-label', visible ? 'Hide password' : 'Show password');
     });
   }
   find('[data-focus]')?.focus();

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
+	"github.com/usher-id/usher/js"
+)
+
+// metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414 §2). It tells only what is there.
+type metadata struct {
+	Issuer                   string      `json:"issuer"`
+	JWKSURI                  string      `json:"jwks_uri"`
+	AssistedTokenEndpoint    string      `json:"assisted_token_endpoint"`
+	IntrospectionEndpoint    string      `json:"introspection_endpoint"`
+	IntrospectionAuthMethods []string    `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationEndpoint       string      `json:"revocation_endpoint"`
+	RevocationAuthMethods    []string    `json:"revocation_endpoint_auth_methods_supported"`
+	UserinfoEndpoint         string      `json:"userinfo_endpoint"`
+	EndSessionEndpoint       string      `json:"end_session_endpoint"`
+	GrantTypes               []string    `json:"grant_types_supported"`
+	ResponseTypes            []string    `json:"response_types_supported"`
+	SubjectTypes             []string    `json:"subject_types_supported"`
+	IDTokenAlgs              []oauth.Alg `json:"id_token_signing_alg_values_supported"`
+	Scopes                   []string    `json:"scopes_supported"`
+	Claims                   []string    `json:"claims_supported"`
+	ACRValues                []string    `json:"acr_values_supported"`
+	Prompts                  []string    `json:"prompt_values_supported"`
+	UILocales                []string    `json:"ui_locales_supported"`
+}
+
+func (s *Server) metadata(snap *snapshot) metadata {
+	m := metadata{
+		Issuer:                   s.issuer,
+		JWKSURI:                  s.issuer + "/jwks",
+		AssistedTokenEndpoint:    s.BaseURL + assistedPath,
+		IntrospectionEndpoint:    s.BaseURL + introspectPath,
+		IntrospectionAuthMethods: []string{"client_secret_basic", "client_secret_post"},
+		RevocationEndpoint:       s.BaseURL + revokePath,
+		RevocationAuthMethods:    []string{"none", "client_secret_basic", "client_secret_post"},
+		UserinfoEndpoint:         s.BaseURL + userinfoPath,
+		EndSessionEndpoint:       s.BaseURL + logoutPath,
+		GrantTypes:               []string{},
+		ResponseTypes:            []string{},
+		SubjectTypes:             []string{"public"},
+		IDTokenAlgs:              snap.ring.Algs(),
+		Claims:                   []string{"sub", "auth_time", "acr", "amr", "sid", "name", "preferred_username", "email"},
+		ACRValues:                []string{oauth.ACRPassword},
+		Prompts:                  []string{"none", "login", "consent"},
+		UILocales:                []string{"en"},
+	}
+	if snap.profile.Can(oauth.CapAssistedToken) {
+		m.GrantTypes = append(m.GrantTypes, "urn:ietf:params:oauth:grant-type:assisted_token")
+	}
+	for _, sc := range snap.profile.Scopes {
+		m.Scopes = append(m.Scopes, sc.Name)
+	}
+	return m
+}
+
+func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
+	writeDocument(w, "application/json", s.current.Load().discovery)
+}
+
+func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
+	writeDocument(w, "application/jwk-set+json", s.current.Load().jwks)
+}
+
+// writeDocument answers with a public document, made when the snapshot was, that any origin may read.
+func writeDocument(w http.ResponseWriter, contentType string, document []byte) {
+	web.AllowAny(w)
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "public, max-age=300")
+	w.Write(document)
+}
+
+// scripts are the files that apps load from other origins, by their names below resources/js.
+var scripts = map[string][]byte{
+	assistedPath + "/resources/js/assisted-token.js":     js.AssistedToken,
+	assistedPath + "/resources/js/assisted-token.min.js": js.AssistedTokenMin,
+	"/authn/anonymous/resources/js/preflight.js":         js.Preflight,
+	"/authn/anonymous/resources/js/preflight.min.js":     js.PreflightMin,
+}
+
+// script serves the browser library and the preflight script. Their addresses are fixed, so browsers ask again
+// after five minutes and are told by the ETag that nothing changed.
+func (s *Server) script(w http.ResponseWriter, r *http.Request) {
+	content, ok := scripts[r.URL.Path]
+	if !ok {
+		s.noSuchPage(w, r)
+		return
+	}
+	web.AllowAny(w)
+	h := w.Header()
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("ETag", scriptTags[r.URL.Path])
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+var scriptTags = func() map[string]string {
+	tags := make(map[string]string, len(scripts))
+	for path, content := range scripts {
+		tags[path] = web.ETag(content)
+	}
+	return tags
+}()
+
+// home is what whoever opens the bare address sees, for example to look at the certificate.
+func (s *Server) home(w http.ResponseWriter, r *http.Request) {
+	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
+		Title: "usher is running", Text: "This is a sign-in server. There is nothing to do here: apps bring you when it is time.",
+	})
+}

@@ -1,0 +1,262 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// The addresses that the steps of a flow post to. Steps never call each other: each ends in advance.
+const (
+	signInPath   = "/authn/authentication/password"
+	consentPath  = "/authn/authentication/consent"
+	continuePath = "/authn/authentication/continue"
+	cancelPath   = "/authn/authentication/cancel"
+	windowPath   = "/authn/authentication/window"
+)
+
+// flowCookie binds flows to the browser in which they began.
+var flowCookie = web.Cookie{Name: "__Host-usher-flow"}
+
+// bindFlow returns what a new flow is bound to: the hash of the browser's flow cookie, which it gets if it has
+// none. Where the browser drops it, the flow stays unbound.
+func (s *Server) bindFlow(w http.ResponseWriter, r *http.Request) []byte {
+	secret := flowCookie.Read(r)
+	if len(secret) != secretLength {
+		secret = web.NewSecret()
+		flowCookie.Set(w, secret)
+	}
+	return web.HashSecret(secret)
+}
+
+// secretLength is the length of web.NewSecret.
+const secretLength = 43
+
+// resume reads the sealed flow that a step posted. An error is for our own plain page: only a flow that is
+// sound says where else an answer may go.
+func (s *Server) resume(w http.ResponseWriter, r *http.Request) (*visit, *oauth.Error) {
+	if err := web.ParseForm(w, r); err != nil {
+		return nil, err
+	}
+	v, err := s.openFlow(r.PostForm.Get("flow"))
+	if err != nil {
+		return nil, err
+	}
+	v.bound = len(v.flow.Binding) > 0 && bytes.Equal(web.HashSecret(flowCookie.Read(r)), v.flow.Binding)
+	if !v.bound && !v.flow.Framed {
+		return nil, oauth.Errorf(oauth.InvalidRequest,
+			"This sign-in began in another browser, or its cookie is gone. Go back to the app and start again.")
+	}
+	return v, nil
+}
+
+// openFlow opens a sealed flow and checks anew all that may have changed since it began.
+func (s *Server) openFlow(sealed string) (*visit, *oauth.Error) {
+	plain, err := s.current.Load().ring.Open(token.KindFlow, sealed)
+	if err != nil {
+		return nil, staleFlow.Because(err)
+	}
+	var f oauth.Flow
+	if err := json.Unmarshal(plain, &f); err != nil || f.Expired(s.Now()) {
+		return nil, staleFlow.Because(err)
+	}
+	v, refused := s.visitOf(f.ClientID, f.Origin)
+	if refused != nil {
+		return nil, refused
+	}
+	if refused = s.mayAsk(v); refused != nil {
+		return nil, refused
+	}
+	v.flow = f
+	v.scope, refused = oauth.GrantedScope(f.Request.Scope, v.client, &v.snap.profile)
+	return v, refused
+}
+
+var staleFlow = oauth.Errorf(oauth.InvalidRequest,
+	"This page was open for too long, or its form is damaged. Go back to the app and start again.")
+
+func (v *visit) seal(now time.Time) (string, error) {
+	plain, err := json.Marshal(&v.flow)
+	if err != nil {
+		return "", err
+	}
+	return v.snap.ring.Seal(token.KindFlow, now, plain)
+}
+
+// advance is the dispatcher: whichever step posted, it asks the core what comes next, and shows that.
+func (s *Server) advance(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing) {
+	if step := s.nextStep(v, st); step != oauth.StepDone {
+		s.show(w, r, v, st, step)
+		return
+	}
+	s.finish(w, r, v, st)
+}
+
+// show writes the page of a step. Where the client's pages must not be framed, the frame gets the offer to go
+// on in a window instead.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing, step oauth.Step) {
+	sealed, err := v.seal(s.Now())
+	if err != nil {
+		s.answerError(w, v, oauth.Internal(err))
+		return
+	}
+	var view web.View
+	switch {
+	case v.flow.Framed && !v.client.MayBeFramed():
+		web.WritePage(w, s.Logger, http.StatusOK, v.origin, web.Window{
+			Flow: sealed, Client: v.client.DisplayName(), Open: windowPath + "?flow=" + url.QueryEscape(sealed),
+		})
+		return
+	case step == oauth.StepConsent:
+		view = web.Consent{
+			Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID,
+			User: st.Account.Username, Subject: st.Account.Subject(), Scopes: v.snap.describe(v.scope),
+		}
+	default:
+		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint}
+	}
+	web.WritePage(w, s.Logger, http.StatusOK, v.frame(), view)
+}
+
+// frame is the origin that may frame the flow's interactive pages.
+func (v *visit) frame() oauth.ValidOrigin {
+	if v.flow.Ending == oauth.EndDone || !v.client.MayBeFramed() {
+		return oauth.ValidOrigin{}
+	}
+	return v.origin
+}
+
+func (snap *snapshot) describe(scope []string) []oauth.Scope {
+	described := make([]oauth.Scope, 0, len(scope))
+	for _, name := range scope {
+		sc, _ := snap.profile.ScopeNamed(name)
+		described = append(described, sc)
+	}
+	return described
+}
+
+// finish ends the flow: by the answer to the app, or, in a window of our own, by telling the frame that opened
+// it.
+func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing) {
+	if v.flow.Ending == oauth.EndDone {
+		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{})
+		return
+	}
+	answer, err := s.issue(r, v, st)
+	if err != nil {
+		s.answerError(w, v, err)
+		return
+	}
+	web.WriteMessage(w, v.origin, answer)
+}
+
+// window begins the same flow again in a window of our own, which a framed page of ours offered: top-level,
+// bound to the browser, and ending in nothing but "done".
+func (s *Server) window(w http.ResponseWriter, r *http.Request) {
+	v, err := s.openFlow(r.URL.Query().Get("flow"))
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	v.flow.Framed, v.flow.Ending = false, oauth.EndDone
+	st, err := s.ssoStanding(r, v)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	v.flow.Binding = s.bindFlow(w, r)
+	s.advance(w, r, v, st)
+}
+
+// goOn is where the frame repeats its request once the window is done. Where no cookie reaches the frame, the
+// app learns that the user would have to act.
+func (s *Server) goOn(w http.ResponseWriter, r *http.Request) {
+	v, err := s.resume(w, r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	st, err := s.ssoStanding(r, v)
+	if err != nil {
+		s.answerError(w, v, err)
+		return
+	}
+	if s.nextStep(v, st) != oauth.StepDone {
+		s.answerError(w, v, oauth.Errorf(oauth.InteractionRequired,
+			"The sign-in in the window does not reach this frame, since the browser keeps its cookies from it."))
+		return
+	}
+	s.finish(w, r, v, st)
+}
+
+// cancel is the user's own no.
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
+	v, err := s.resume(w, r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	s.deny(w, v, "The user closed the sign-in.")
+}
+
+func (s *Server) deny(w http.ResponseWriter, v *visit, description string) {
+	if v.flow.Ending == oauth.EndDone {
+		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
+			Title: "Cancelled", Text: "You can close this window and go back to the app.",
+		})
+		return
+	}
+	s.answerError(w, v, oauth.Errorf(oauth.AccessDenied, "%s", description))
+}
+
+// consent takes the user's decision. It counts only if the very user who saw the question is still there, and
+// if the flow really is at that step.
+func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
+	v, err := s.resume(w, r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	if r.PostForm.Get("decision") == "deny" {
+		s.deny(w, v, "The user did not agree.")
+		return
+	}
+	st, err := s.ssoStanding(r, v)
+	if err != nil {
+		s.answerError(w, v, err)
+		return
+	}
+	agreed := r.PostForm.Get("decision") == "allow" && st != nil && r.PostForm.Get("user") == st.Account.Subject()
+	if agreed && s.nextStep(v, st) == oauth.StepConsent {
+		if st, err = s.recordConsent(r, v, st); err != nil {
+			s.answerError(w, v, err)
+			return
+		}
+	}
+	s.advance(w, r, v, st)
+}
+
+func (s *Server) recordConsent(r *http.Request, v *visit, st *oauth.Standing) (*oauth.Standing, *oauth.Error) {
+	given := oauth.Consent{
+		AccountID: st.Account.ID, ClientID: v.client.ID, Scope: slices.Clone(v.scope), Updated: s.Now(),
+	}
+	audit := s.audit(r, store.EventConsentGiven, v, st)
+	audit.Detail = oauth.JoinScope(v.scope)
+	if err := s.Store.GrantConsent(r.Context(), given, audit); err != nil {
+		return nil, web.AsError(err)
+	}
+	updated := *st
+	if st.Consent != nil {
+		given.Scope = oauth.Union(st.Consent.Scope, given.Scope)
+	}
+	updated.Consent = &given
+	return &updated, nil
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// overTLS refuses what came in the clear, and everything while the clock is wrong.
+func (s *Server) overTLS(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !s.InsecurePlaintext && !s.proxies.SaysHTTPS(r):
+			http.Error(w, "This server is reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
+		case s.renewal.skewed.Load():
+			http.Error(w, "This server's clock is wrong.", http.StatusServiceUnavailable)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// documentsOnly answers where the browser loads a page or a frame, and nothing else, before the session is
+// read: otherwise an <img> or a timing could tell a stranger's page who is signed in. Agents that send no
+// Sec-Fetch-Dest are let through; there SameSite and frame-ancestors stand alone.
+func (s *Server) documentsOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("Sec-Fetch-Dest") {
+		case "", "document", "iframe":
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Cache-Control", "no-store")
+			http.Error(w, "This address answers only as a page or a frame.", http.StatusForbidden)
+		}
+	})
+}
+
+// sameOrigin refuses forms that another origin submits (CSRF).
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.guard.Check(r); err != nil {
+			web.WritePage(w, s.Logger, http.StatusForbidden, oauth.ValidOrigin{}, web.Plain{
+				Title: "This form came from somewhere else",
+				Text:  "For your safety only forms of this server itself are accepted. Go back to the app and start again.",
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// preflightFor answers CORS preflights for any client's allowed origin.
+func (s *Server) preflightFor(methods string) http.HandlerFunc {
+	methods += ", OPTIONS"
+	return func(w http.ResponseWriter, r *http.Request) {
+		web.Preflight(w, s.current.Load().anyClientsOrigin(r.Header.Get("Origin")), methods)
+	}
+}
+
+// allowClientOrigin lets a page of this client read the answer (CORS); Origin: null matches nothing.
+func allowClientOrigin(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+	origin, _ := c.MatchOrigin(r.Header.Get("Origin"))
+	web.AllowOrigin(w, origin)
+}
+
+// wrongMethod answers where a path is asked with a method that it does not take.
+func (s *Server) wrongMethod(allow string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		web.WritePage(w, s.Logger, http.StatusMethodNotAllowed, oauth.ValidOrigin{}, web.Plain{
+			Title: "This address is asked differently", Text: "It takes only: " + allow + ".",
+		})
+	}
+}
+
+func (s *Server) noSuchPage(w http.ResponseWriter, r *http.Request) {
+	web.WritePage(w, s.Logger, http.StatusNotFound, oauth.ValidOrigin{}, web.Plain{
+		Title: "There is no such page", Text: "The address does not exist on this server.",
+	})
+}

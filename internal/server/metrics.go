@@ -1,0 +1,71 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// metrics are the runtime's counters. Labels come from fixed sets, never from a request.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	tokens    prometheus.Counter
+	signIns   *prometheus.CounterVec
+	refusals  *prometheus.CounterVec
+}
+
+func newMetrics(reg *prometheus.Registry) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_http_requests_total", Help: "Requests by route and status class."}, []string{"route", "class"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "usher_http_request_seconds", Help: "Time to answer, by route.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}}, []string{"route"}),
+		tokens: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "usher_tokens_issued_total", Help: "Access tokens issued."}),
+		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_sign_ins_total", Help: "Sign-ins by result."}, []string{"result"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_assisted_errors_total", Help: "Error answers of the assisted token flow, by code."}, []string{"error"}),
+	}
+	reg.MustRegister(m.requests, m.durations, m.tokens, m.signIns, m.refusals)
+	return m
+}
+
+func (m *metrics) issued()                 { m.tokens.Inc() }
+func (m *metrics) signIn(result string)    { m.signIns.WithLabelValues(result).Inc() }
+func (m *metrics) refused(code oauth.Code) { m.refusals.WithLabelValues(string(code)).Inc() }
+
+// observe counts and times a route. The counters are looked up once, not for each request.
+func (m *metrics) observe(route string, next http.Handler) http.Handler {
+	duration := m.durations.WithLabelValues(route)
+	var classes [6]prometheus.Counter
+	for i := 1; i < len(classes); i++ {
+		classes[i] = m.requests.WithLabelValues(route, strconv.Itoa(i)+"xx")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(&rec, r)
+		duration.Observe(time.Since(start).Seconds())
+		classes[min(rec.status/100, 5)].Inc()
+	})
+}
+
+// statusRecorder remembers the status of an answer.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

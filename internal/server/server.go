@@ -1,0 +1,207 @@
+// Package server is the runtime door: the OAuth endpoints, the assisted token endpoint and the sign-in
+// pages, a file an endpoint. A handler reads like this list: parse (pure), load, decide (pure), at most one
+// atomic store call, write.
+//
+// Threat model. The SSO cookie is SameSite=None, because apps frame this server from other sites; so what
+// reads it answers only documents and frames (Sec-Fetch-Dest), what changes something on its word is guarded
+// by http.CrossOriginProtection, and what shows something may be framed by one validated origin. A sealed
+// flow travels in the pages' forms: it says what was asked; who is there is read from the session at every
+// step. A flow that began top-level is bound to its browser by a cookie; one that began in a frame may lack
+// it, and then yields a child session for that app alone.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// issuerPath is the issuer's path below the base URL.
+const issuerPath = "/oauth/v2/oauth-anonymous"
+
+// Options is what a server needs; all but the proxies and the insecure switch is required.
+type Options struct {
+	// BaseURL is the public address, scheme and host, without a slash at the end.
+	BaseURL        string
+	Store          store.Store
+	Master         token.Master
+	TrustedProxies []netip.Prefix
+	// InsecurePlaintext serves requests that did not come over TLS.
+	InsecurePlaintext bool
+	Logger            *slog.Logger
+	Registry          *prometheus.Registry
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+}
+
+// Server answers the runtime's requests. It keeps no state that another node would miss: the snapshot is a
+// copy of what the store holds.
+type Server struct {
+	Options
+	base      *url.URL
+	issuer    string
+	proxies   web.Proxies
+	passwords *authn.Hasher
+	addresses *authn.AddressLimiter
+	bucketKey []byte
+	metrics   *metrics
+	guard     http.CrossOriginProtection
+	current   atomic.Pointer[snapshot]
+	renewal   renewal
+}
+
+// Sign-ins that one address may try: many users may share it, so this is only against floods.
+const (
+	addressesPerSecond = 20
+	addressBurst       = 200
+	addressesKnown     = 20_000
+)
+
+// maxSkew is how far this node's clock may be off the database's.
+const maxSkew = 30 * time.Second
+
+// New checks the clock, loads the first configuration snapshot and opens its keys.
+func New(ctx context.Context, o Options) (*Server, error) {
+	base, err := url.Parse(o.BaseURL)
+	if err != nil || base.Host == "" || strings.HasSuffix(o.BaseURL, "/") {
+		return nil, fmt.Errorf("base URL %q: give scheme and host, without a slash at the end", o.BaseURL)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	bucketKey, err := o.Master.Derive(authn.ThrottlePurpose)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Options: o, base: base, issuer: o.BaseURL + issuerPath, proxies: o.TrustedProxies,
+		passwords: authn.NewHasher(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
+		metrics: newMetrics(o.Registry),
+	}
+	if err := s.checkClock(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.refresh(ctx)
+}
+
+func (s *Server) checkClock(ctx context.Context) error {
+	there, err := s.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if off := s.Now().Sub(there); off.Abs() > maxSkew {
+		return fmt.Errorf("this machine's clock is %s off the database's; set it (for example by NTP) and start again", off.Round(time.Second))
+	}
+	return nil
+}
+
+// Run renews the configuration snapshot, and watches the clock, until the context ends.
+func (s *Server) Run(ctx context.Context) error {
+	renew, clock := time.NewTicker(refreshEvery), time.NewTicker(time.Minute)
+	defer renew.Stop()
+	defer clock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-renew.C:
+			if err := s.refreshIfChanged(ctx); err != nil && ctx.Err() == nil {
+				s.Logger.Error("the configuration could not be read again; going on with what is known", "error", err)
+			}
+		case <-clock.C:
+			s.renewal.skewed.Store(errors.Is(s.clockFault(ctx), errSkewed))
+		}
+	}
+}
+
+var errSkewed = errors.New("clock skewed")
+
+func (s *Server) clockFault(ctx context.Context) error {
+	there, err := s.Store.Now(ctx)
+	if err == nil && s.Now().Sub(there).Abs() > maxSkew {
+		s.Logger.Error("this machine's clock is off the database's: refusing to serve", "off", s.Now().Sub(there))
+		return errSkewed
+	}
+	return err
+}
+
+// Ready tells whether this node can serve: the database answers and the clock is right.
+func (s *Server) Ready(ctx context.Context) error {
+	if s.renewal.skewed.Load() {
+		return errors.New("this machine's clock is more than 30 s off the database's")
+	}
+	return s.Store.Ping(ctx)
+}
+
+// Handler is the runtime door. The table says which guard runs at which endpoint: session marks the
+// endpoints that read the session cookie, and form those that change something on its word. The others take
+// no cookie, or check for themselves what a cross-origin request may do (logout).
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	const (
+		plain   = 0
+		session = 1 << iota
+		form
+	)
+	for _, e := range []struct {
+		pattern string
+		guards  int
+		handle  http.HandlerFunc
+	}{
+		{"GET " + issuerPath + "/.well-known/openid-configuration", plain, s.discovery},
+		{"GET /.well-known/oauth-authorization-server" + issuerPath, plain, s.discovery},
+		{"GET " + issuerPath + "/jwks", plain, s.jwks},
+		{"GET " + assistedPath, session, s.assistedToken},
+		{"OPTIONS " + assistedPath, plain, s.preflightFor("GET")},
+		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
+		{"GET " + windowPath, session, s.window},
+		{"POST " + signInPath, session | form, s.signIn},
+		{"POST " + consentPath, session | form, s.consent},
+		{"POST " + continuePath, session | form, s.goOn},
+		{"POST " + cancelPath, session | form, s.cancel},
+		{"POST " + introspectPath, plain, s.introspect},
+		{"POST " + revokePath, plain, s.revoke},
+		{"OPTIONS " + revokePath, plain, s.preflightFor("POST")},
+		{"GET " + userinfoPath, plain, s.userinfo},
+		{"POST " + userinfoPath, plain, s.userinfo},
+		{"OPTIONS " + userinfoPath, plain, s.preflightFor("GET, POST")},
+		{"GET " + logoutPath, session, s.logoutAsk},
+		{"POST " + logoutPath, session, s.logout},
+		{"GET /authn/anonymous/resources/js/{file}", plain, s.script},
+		{"GET " + preflightPath, session, s.preflightRedirect},
+		{"GET " + preflightPath + "/check", session, s.preflightCheck},
+		{"GET " + web.StaticPath + "{file}", plain, web.Static},
+		{"GET /{$}", plain, s.home},
+	} {
+		var h http.Handler = e.handle
+		if e.guards&form != 0 {
+			h = s.sameOrigin(h)
+		}
+		if e.guards&session != 0 {
+			h = s.documentsOnly(h)
+		}
+		mux.Handle(e.pattern, s.metrics.observe(e.pattern, h))
+		method, path, _ := strings.Cut(e.pattern, " ")
+		methods[path] = append(methods[path], method)
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, s.wrongMethod(strings.Join(allowed, ", ")))
+	}
+	mux.HandleFunc("/", s.noSuchPage)
+	return web.Harden(s.overTLS(mux), s.base.Hostname())
+}

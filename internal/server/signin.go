@@ -1,0 +1,161 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// deviceCookie remembers that an account signed in with this browser before, so that its guesses are counted
+// apart from a stranger's: nobody can lock out somebody else.
+var deviceCookie = web.Cookie{Name: "__Host-usher-device", Lifetime: 365 * 24 * time.Hour}
+
+var (
+	wrongPassword = oauth.Errorf(oauth.AccessDenied, "User name or password is wrong. Check both and try again.")
+	lockedOut     = oauth.Errorf(oauth.AccessDenied, "This account is locked. Ask whoever runs this service.")
+)
+
+// signIn is the password authenticator's form. An unknown name and a wrong password get the same answer after
+// the same time.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	v, err := s.resume(w, r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	username := r.PostForm.Get("username")
+	a, wait, err := s.admit(r, username)
+	if err == nil && wait == 0 {
+		err = s.authenticate(r, a, r.PostForm.Get("password"))
+	}
+	var st *oauth.Standing
+	if err == nil && wait == 0 {
+		st, err = s.signedIn(w, r, v, &a.account)
+	}
+	switch {
+	case err != nil && err.Code != oauth.AccessDenied:
+		s.answerError(w, v, err)
+	case err != nil || wait > 0:
+		s.metrics.signIn("failed")
+		s.askAgain(w, v, username, wait, err)
+	default:
+		s.metrics.signIn("succeeded")
+		s.rememberDevice(w, r, v, a)
+		s.advance(w, r, v, st)
+	}
+}
+
+// askAgain shows the form anew, with what was typed save the password.
+func (s *Server) askAgain(w http.ResponseWriter, v *visit, username string, wait time.Duration, problem *oauth.Error) {
+	sealed, err := v.seal(s.Now())
+	if err != nil {
+		s.answerError(w, v, oauth.Internal(err))
+		return
+	}
+	status, text := http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Try again in %s.", inWords(wait))
+	if problem != nil {
+		status, text = http.StatusUnprocessableEntity, problem.Description
+	} else {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	web.WritePage(w, s.Logger, status, v.frame(), web.SignIn{
+		Flow: sealed, Client: v.client.DisplayName(), Username: username, Error: text, Fields: problem != nil,
+	})
+}
+
+func inWords(d time.Duration) string {
+	if d <= time.Minute {
+		return fmt.Sprintf("%d seconds", max(1, int(math.Ceil(d.Seconds()))))
+	}
+	return fmt.Sprintf("%d minutes", int(math.Ceil(d.Minutes())))
+}
+
+// attempt is one guess at a password: at whose, from which browser, and in which bucket it counts.
+type attempt struct {
+	account oauth.Account // the zero Account where nobody has the name
+	device  authn.Device  // the zero Device where nobody signed in with the browser before
+	bucket  int
+}
+
+// admit counts the guess before it is judged, so that guesses at the same moment all count. It answers how
+// long to wait where there were too many.
+func (s *Server) admit(r *http.Request, username string) (*attempt, time.Duration, *oauth.Error) {
+	now := s.Now()
+	if ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), now); !ok {
+		return nil, wait, nil
+	}
+	acc, err := s.Store.AccountByName(r.Context(), username)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, 0, web.AsError(err)
+	}
+	a := &attempt{account: acc}
+	if d, err := authn.OpenDevice(s.current.Load().ring, deviceCookie.Read(r)); err == nil {
+		a.device = d
+	}
+	a.bucket = authn.BucketFor(s.bucketKey, username, a.device.For(acc.ID))
+	before, err := s.Store.CountAttempt(r.Context(), a.bucket, authn.LeakPerSecond, authn.MaxLevel, now)
+	if err != nil {
+		return nil, 0, web.AsError(err)
+	}
+	if ok, wait := authn.Allowed(before); !ok {
+		return nil, wait, nil
+	}
+	return a, 0, nil
+}
+
+// authenticate checks the password; access_denied is the answer to a wrong one and to an unknown name.
+func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oauth.Error {
+	ok, outdated, err := s.passwords.Check(r.Context(), a.account.PasswordHash, password)
+	switch {
+	case err != nil:
+		return web.AsError(err)
+	case ok && a.account.Locked:
+		return lockedOut
+	case ok && outdated:
+		s.rehash(r, &a.account, password)
+	case !ok:
+		failed := s.audit(r, store.EventSignInFailed, nil, nil)
+		failed.AccountID = a.account.ID
+		if err := s.Store.RecordFailedSignIn(r.Context(), failed); err != nil {
+			return web.AsError(err)
+		}
+		return wrongPassword
+	}
+	return nil
+}
+
+// rehash brings a stored hash up to today's parameters while the password is at hand.
+func (s *Server) rehash(r *http.Request, acc *oauth.Account, password string) {
+	hash, err := s.passwords.Hash(r.Context(), password)
+	if err == nil {
+		err = s.Store.UpgradePasswordHash(r.Context(), acc.ID, acc.PasswordHash, hash)
+	}
+	if err != nil {
+		s.Logger.Warn("a password hash was not brought up to date", "account", acc.ID.String(), "error", err)
+	}
+}
+
+// rememberDevice forgives the browser its earlier guesses and gives it a device cookie if it has none for the
+// account. Neither is worth failing a sign-in over.
+func (s *Server) rememberDevice(w http.ResponseWriter, r *http.Request, v *visit, a *attempt) {
+	if err := s.Store.ForgiveAttempts(r.Context(), a.bucket); err != nil {
+		s.Logger.Warn("attempts were not forgiven", "error", err)
+	}
+	if a.device.AccountID == a.account.ID {
+		return
+	}
+	sealed, err := authn.SealDevice(v.snap.ring, authn.Device{ID: newID(), AccountID: a.account.ID}, s.Now())
+	if err != nil {
+		s.Logger.Warn("no device cookie could be made", "error", err)
+		return
+	}
+	deviceCookie.Set(w, sealed)
+}

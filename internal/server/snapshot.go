@@ -1,0 +1,159 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/token"
+)
+
+// refreshEvery keeps every node within 2 s of a change.
+const refreshEvery = time.Second
+
+// snapshot is the configuration at one revision, with all that follows from it: nothing here is computed
+// again for a request.
+type snapshot struct {
+	revision  int64
+	profile   oauth.Profile
+	clients   map[string]*oauth.Client // enabled ones and disabled ones
+	literal   map[string]bool          // origins that an enabled client lists literally
+	patterns  []*oauth.Client          // enabled clients with an origin pattern
+	ring      *token.Ring
+	discovery []byte
+	jwks      []byte
+}
+
+// renewal is the state of renewing the snapshot.
+type renewal struct {
+	mu     sync.Mutex
+	last   time.Time // of the last read that an unknown key caused
+	skewed atomic.Bool
+}
+
+// refresh reads the configuration and puts it in force.
+func (s *Server) refresh(ctx context.Context) error {
+	loaded, err := s.Store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	ring, err := token.NewRing(loaded.Keys, s.Master, s.issuer)
+	if err != nil {
+		return err
+	}
+	snap := &snapshot{
+		revision: loaded.Revision, profile: loaded.Profile, ring: ring,
+		clients: make(map[string]*oauth.Client, len(loaded.Clients)), literal: map[string]bool{},
+		jwks: ring.JWKS(s.Now()),
+	}
+	for i := range loaded.Clients {
+		snap.add(&loaded.Clients[i])
+	}
+	if snap.discovery, err = json.MarshalIndent(s.metadata(snap), "", "  "); err != nil {
+		return err
+	}
+	s.current.Store(snap)
+	return nil
+}
+
+func (snap *snapshot) add(c *oauth.Client) {
+	snap.clients[c.ID] = c
+	if c.Disabled {
+		return
+	}
+	pattern := false
+	for _, o := range c.AllowedOrigins {
+		if o.IsLiteral() {
+			snap.literal[string(o)] = true
+		} else {
+			pattern = true
+		}
+	}
+	if pattern {
+		snap.patterns = append(snap.patterns, c)
+	}
+}
+
+// client returns an enabled client; a disabled one is as good as unknown.
+func (snap *snapshot) client(id string) (*oauth.Client, bool) {
+	c, ok := snap.clients[id]
+	return c, ok && !c.Disabled
+}
+
+// literalOrigin validates an origin that some enabled client lists literally.
+func (snap *snapshot) literalOrigin(origin string) oauth.ValidOrigin {
+	if !snap.literal[origin] {
+		return oauth.ValidOrigin{}
+	}
+	for _, c := range snap.clients {
+		if o, ok := c.MatchOrigin(origin); ok && !c.Disabled {
+			return o
+		}
+	}
+	return oauth.ValidOrigin{}
+}
+
+// anyClientsOrigin validates an origin that some enabled client allows.
+func (snap *snapshot) anyClientsOrigin(origin string) oauth.ValidOrigin {
+	if o := snap.literalOrigin(origin); !o.IsZero() {
+		return o
+	}
+	for _, c := range snap.patterns {
+		if o, ok := c.MatchOrigin(origin); ok {
+			return o
+		}
+	}
+	return oauth.ValidOrigin{}
+}
+
+func (s *Server) refreshIfChanged(ctx context.Context) error {
+	revision, err := s.Store.Revision(ctx)
+	if err != nil || revision == s.current.Load().revision {
+		return err
+	}
+	return s.refresh(ctx)
+}
+
+// openAccess opens an access token of either format. A key that this node does not know yet causes one
+// look at the store, at most once a second.
+func (s *Server) openAccess(ctx context.Context, text string) (oauth.AccessToken, error) {
+	t, err := s.current.Load().openAccess(text)
+	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() {
+		if refreshErr := s.refreshIfChanged(ctx); refreshErr != nil {
+			return t, refreshErr
+		}
+		t, err = s.current.Load().openAccess(text)
+	}
+	return t, err
+}
+
+func (snap *snapshot) openAccess(text string) (oauth.AccessToken, error) {
+	if !isJWT(text) {
+		return snap.ring.OpenAccess(text)
+	}
+	claims, _, err := snap.ring.Verify(text, typAccessToken)
+	if err != nil {
+		return oauth.AccessToken{}, err
+	}
+	var j oauth.JWTAccessToken
+	if err := json.Unmarshal(claims, &j); err != nil {
+		return oauth.AccessToken{}, token.ErrInvalid
+	}
+	return j.AccessToken(), nil
+}
+
+func (s *Server) mayLookForKeys() bool {
+	s.renewal.mu.Lock()
+	defer s.renewal.mu.Unlock()
+	now := s.Now()
+	if now.Sub(s.renewal.last) < time.Second {
+		return false
+	}
+	s.renewal.last = now
+	return true
+}
