@@ -1,0 +1,253 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+)
+
+var (
+	selectRevision = sql(`SELECT revision FROM config WHERE id = 1`)
+	selectProfile  = sql(`SELECT revision, profile, profile_version FROM config WHERE id = 1`)
+	selectClients  = sql(`SELECT doc, version FROM client ORDER BY id`)
+	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped FROM wrapped_key ORDER BY activates, id`)
+
+	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one.
+	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)
+	firstProfile  = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = 1 WHERE id = 1 AND profile IS NULL`)
+	updateProfile = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = profile_version + 1
+		WHERE id = 1 AND profile IS NOT NULL AND profile_version = $2`)
+
+	insertClient = sql(`INSERT INTO client (id, doc, version, disabled) VALUES ($1, $2, 1, $3) ON CONFLICT (id) DO NOTHING`)
+	updateClient = sql(`UPDATE client SET doc = $2, version = version + 1, disabled = $3 WHERE id = $1 AND version = $4`)
+	selectClient = sql(`SELECT id FROM client WHERE id = $1`)
+	deleteClient = sql(`DELETE FROM client WHERE id = $1`)
+
+	deleteClientChildren    = sql(`DELETE FROM child_session WHERE client_id = $1`)
+	deleteClientDelegations = sql(`DELETE FROM delegation WHERE client_id = $1`)
+	deleteClientConsents    = sql(`DELETE FROM consent WHERE client_id = $1`)
+
+	insertKey       = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped) VALUES ($1, $2, $3, $4, $5, $6)`)
+	insertKeyUnless = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped)
+		SELECT $1, $2, $3, $4, $5, $6
+		WHERE NOT EXISTS (SELECT 1 FROM wrapped_key WHERE purpose = $2 AND alg = $3 AND activates >= $7)`)
+	deleteKey = sql(`DELETE FROM wrapped_key WHERE id = $1`)
+)
+
+// Revision is the one-row read that tells whether a snapshot is out of date.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	var revision int64
+	if err := s.db.read(ctx, selectRevision, func(r row) { revision = r.int(0) }); err != nil {
+		return 0, err
+	}
+	return revision, nil
+}
+
+// Load reads the whole configuration at one revision.
+func (s *Store) Load(ctx context.Context) (store.Snapshot, error) {
+	type document struct {
+		text    string
+		version int64
+	}
+	var (
+		snapshot store.Snapshot
+		profile  document
+		clients  []document
+	)
+	err := s.db.view(ctx, func(t tx) error {
+		snapshot, clients = store.Snapshot{}, nil
+		err := t.query(selectProfile, func(r row) {
+			snapshot.Revision, profile = r.int(0), document{r.text(1), r.int(2)}
+		})
+		if err != nil {
+			return err
+		}
+		if err := t.query(selectClients, func(r row) { clients = append(clients, document{r.text(0), r.int(1)}) }); err != nil {
+			return err
+		}
+		return t.query(selectKeys, func(r row) { snapshot.Keys = append(snapshot.Keys, keyAt(r)) })
+	})
+	if err != nil {
+		return store.Snapshot{}, err
+	}
+	if profile.text == "" {
+		return store.Snapshot{}, store.ErrNotFound
+	}
+	if err := json.Unmarshal([]byte(profile.text), &snapshot.Profile); err != nil {
+		return store.Snapshot{}, fmt.Errorf("reading the profile: %w", err)
+	}
+	snapshot.Profile.Version = profile.version
+	snapshot.Clients = make([]oauth.Client, len(clients))
+	for i, d := range clients {
+		if err := json.Unmarshal([]byte(d.text), &snapshot.Clients[i]); err != nil {
+			return store.Snapshot{}, fmt.Errorf("reading a client: %w", err)
+		}
+		snapshot.Clients[i].Version = d.version
+	}
+	return snapshot, nil
+}
+
+func keyAt(r row) token.WrappedKey {
+	return token.WrappedKey{
+		ID:        r.text(0),
+		Use:       token.Use(r.text(1)),
+		Alg:       oauth.Alg(r.text(2)),
+		Created:   timeAt(r, 3),
+		Activates: timeAt(r, 4),
+		Wrapped:   r.bytes(5),
+	}
+}
+
+func keyArgs(k token.WrappedKey) []any {
+	return []any{k.ID, string(k.Use), string(k.Alg), millis(k.Created), millis(k.Activates), k.Wrapped}
+}
+
+// Bootstrap writes the first profile and keys; where another node was first it does nothing.
+func (s *Store) Bootstrap(ctx context.Context, p oauth.Profile, keys []token.WrappedKey) error {
+	p.Version = 1
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return s.db.write(ctx, func(t tx) error {
+		first, err := t.exec(firstProfile, string(doc))
+		if err != nil || first == 0 {
+			return err
+		}
+		for _, k := range keys {
+			t.do(insertKey, keyArgs(k)...)
+		}
+		return nil
+	})
+}
+
+// PutClient creates a client or replaces the version was.
+func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a store.Audit) error {
+	c.Version = was + 1
+	doc, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return s.db.write(ctx, func(t tx) error {
+		t.do(raiseRevision)
+		if err := putClient(t, c, string(doc), was); err != nil {
+			return err
+		}
+		if c.Disabled {
+			t.do(deleteClientChildren, c.ID)
+			t.do(deleteClientDelegations, c.ID)
+		}
+		record(t, a)
+		return nil
+	})
+}
+
+func putClient(t tx, c oauth.Client, doc string, was int64) error {
+	if was == 0 {
+		n, err := t.exec(insertClient, c.ID, doc, flag(c.Disabled))
+		if err == nil && n == 0 {
+			err = store.ErrConflict
+		}
+		return err
+	}
+	n, err := t.exec(updateClient, c.ID, doc, flag(c.Disabled), was)
+	if err != nil || n > 0 {
+		return err
+	}
+	return conflictOrNotFound(t, selectClient, c.ID)
+}
+
+// conflictOrNotFound says why an update by version changed nothing.
+func conflictOrNotFound(t tx, s *statement, id any) error {
+	found := false
+	if err := t.query(s, func(row) { found = true }, id); err != nil {
+		return err
+	}
+	if found {
+		return store.ErrConflict
+	}
+	return store.ErrNotFound
+}
+
+// RemoveClient ends everything of the client.
+func (s *Store) RemoveClient(ctx context.Context, clientID string, a store.Audit) error {
+	return s.db.write(ctx, func(t tx) error {
+		t.do(raiseRevision)
+		n, err := t.exec(deleteClient, clientID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrNotFound
+		}
+		t.do(deleteClientChildren, clientID)
+		t.do(deleteClientDelegations, clientID)
+		t.do(deleteClientConsents, clientID)
+		record(t, a)
+		return nil
+	})
+}
+
+// PutProfile replaces the profile of the version was.
+func (s *Store) PutProfile(ctx context.Context, p oauth.Profile, was int64, a store.Audit) error {
+	p.Version = was + 1
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return s.db.write(ctx, func(t tx) error {
+		n, err := t.exec(updateProfile, string(doc), was)
+		if err == nil && n == 0 {
+			err = store.ErrConflict
+		}
+		record(t, a)
+		return err
+	})
+}
+
+// errNotNeeded rolls back what turned out not to be needed.
+var errNotNeeded = errors.New("not needed")
+
+// AddKey stores a key unless one of the same use and algorithm activates at or after unlessAfter.
+func (s *Store) AddKey(ctx context.Context, k token.WrappedKey, unlessAfter time.Time, a store.Audit) (bool, error) {
+	err := s.db.write(ctx, func(t tx) error {
+		t.do(raiseRevision)
+		n, err := t.exec(insertKeyUnless, append(keyArgs(k), millis(unlessAfter))...)
+		if err == nil && n == 0 {
+			err = errNotNeeded
+		}
+		record(t, a)
+		return err
+	})
+	if errors.Is(err, errNotNeeded) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ReplaceKeys removes the keys with the given ids and adds others, all or nothing.
+func (s *Store) ReplaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, a store.Audit) error {
+	return s.db.write(ctx, func(t tx) error {
+		t.do(raiseRevision)
+		for _, id := range remove {
+			n, err := t.exec(deleteKey, id)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return store.ErrConflict
+			}
+		}
+		for _, k := range add {
+			t.do(insertKey, keyArgs(k)...)
+		}
+		record(t, a)
+		return nil
+	})
+}

@@ -1,0 +1,31 @@
+// Package sqlstore keeps everything usher remembers in SQLite or in PostgreSQL. Each verb of package
+// store is written once, over a small transaction type that both engines offer; the statements are
+// written once too, with $n placeholders.
+//
+// # What both engines promise
+//
+// A verb that returned nil is on disk. A verb that returned an error changed nothing. A caller that
+// hangs up never disturbs another one whose work happens to share a commit or a round trip with it.
+//
+// # SQLite
+//
+// Write-ahead log, synchronous=FULL, a few readers and one writer. The writer commits whatever is waiting
+// as one transaction with each verb in a savepoint, so that one fsync serves many callers. Contexts are
+// checked before and after, not handed to the driver: watching them costs a quarter of the speed.
+// Another process (the command line) may write at the same time; whoever comes second waits.
+//
+// # PostgreSQL
+//
+// Statements of the hot reads that wait at the same moment travel in one pipeline over a few dedicated
+// connections. Verbs that only append (a revocation, an audit record) share transactions in the same way.
+// All others are transactions of their own on a bounded pool; what the verb asks without needing the
+// answer travels with the next statement that does, or with the commit. The isolation level is the
+// database's (READ COMMITTED is enough): whatever a verb relies on it locks with FOR SHARE or FOR
+// UPDATE, always the parent first, and serialisation failures and dead-locks are retried.
+//
+// # Races that the verbs must win
+//
+// What hangs off something is inserted by a statement that locks it (a delegation: account, session and
+// client); what ends something removes the parent first and the rest in a later statement, which therefore
+// sees everything that was inserted before.
+package sqlstore

@@ -1,0 +1,54 @@
+package sqlstore
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"net/url"
+	"strings"
+
+	modernc "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
+)
+
+// migrateSQLite reads the version over conn and, where it is old, migrates over database/sql. The path is
+// absolute.
+func migrateSQLite(ctx context.Context, conn *sqlite.Conn, path string) error {
+	source := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"}
+	db, err := stdsql.Open("sqlite", source.String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	version := func(context.Context) (int64, error) { return sqliteSchema(conn) }
+	return migrate(ctx, sqliteDialect, db, version, sqliteConflict)
+}
+
+// sqliteSchema is 0 for an empty database.
+func sqliteSchema(conn *sqlite.Conn) (version int64, err error) {
+	stmt, _, err := conn.PrepareTransient("SELECT max(version_id) FROM goose_db_version WHERE is_applied")
+	if err != nil {
+		if strings.Contains(err.Error(), "no such table") {
+			return 0, nil
+		}
+		return 0, err
+	}
+	defer stmt.Finalize()
+	if _, err := stmt.Step(); err != nil {
+		return 0, err
+	}
+	return stmt.ColumnInt64(0), nil
+}
+
+// sqliteConflict tells whether another process was migrating at the same time.
+func sqliteConflict(err error) bool {
+	var e *modernc.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_SCHEMA:
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "already exists")
+}

@@ -1,0 +1,59 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+var (
+	purgeSessions = sql(`DELETE FROM session WHERE id IN
+		(SELECT id FROM session WHERE ends <= $1 ORDER BY ends LIMIT $2 FOR UPDATE SKIP LOCKED) AND ends <= $1 RETURNING id`)
+	purgeRevocations = sql(`DELETE FROM revocation WHERE token_id IN
+		(SELECT token_id FROM revocation WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeAudits = sql(`DELETE FROM audit WHERE id IN
+		(SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+)
+
+// Purge deletes at most limit expired rows of each kind. Nodes that purge at once pass over what another
+// one has in hand.
+func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error) {
+	total := 0
+	for _, kind := range []func(tx) (int, error){
+		func(t tx) (int, error) { return purgeExpiredSessions(t, now, limit) },
+		func(t tx) (int, error) {
+			n, err := t.exec(purgeRevocations, millis(now), limit)
+			return int(n), err
+		},
+		func(t tx) (int, error) {
+			var oldest oauth.ID
+			stamp(&oldest, now.Add(-keepAudit))
+			n, err := t.exec(purgeAudits, oldest[:], limit)
+			return int(n), err
+		},
+	} {
+		var n int
+		err := s.db.write(ctx, func(t tx) (err error) {
+			n, err = kind(t)
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func purgeExpiredSessions(t tx, now time.Time, limit int) (int, error) {
+	var ids []oauth.ID
+	if err := t.query(purgeSessions, func(r row) { ids = append(ids, idAt(r, 0)) }, millis(now), limit); err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		t.do(deleteChildren, id[:])
+		t.do(deleteDelegations, id[:])
+	}
+	return len(ids), nil
+}

@@ -1,0 +1,208 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+)
+
+// Every read of a standing selects these columns; each table is reached by its primary or a unique key.
+const (
+	standingColumns = `s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
+		a.username, a.name, a.email, a.created, a.version,
+		d.id, d.client_id, d.scope, d.created,
+		c.client_id, c.scope, c.updated`
+	standingJoins = `
+		JOIN account a ON a.id = s.account_id AND a.locked = 0
+		LEFT JOIN delegation d ON d.session_id = s.id AND d.client_id = $2
+		LEFT JOIN consent c ON c.account_id = s.account_id AND c.client_id = $2`
+)
+
+var (
+	standingByCookie = sql(`SELECT ` + standingColumns + ` FROM session s` + standingJoins + ` WHERE s.cookie_hash = $1`)
+	standingByID     = sql(`SELECT ` + standingColumns + ` FROM session s` + standingJoins + ` WHERE s.id = $1`)
+	standingByChild  = sql(`SELECT ` + standingColumns + ` FROM child_session k JOIN session s ON s.id = k.session_id` + standingJoins + `
+		WHERE k.cookie_hash = $1 AND k.client_id = $2 AND k.origin = $3`)
+
+	insertSession = sql(`INSERT INTO session
+		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends)
+		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM account a WHERE a.id = $3 AND a.locked = 0
+		FOR SHARE OF a`)
+	insertChild = sql(`INSERT INTO child_session (cookie_hash, id, session_id, client_id, origin) VALUES ($1, $2, $3, $4, $5)`)
+
+	renewSession = sql(`UPDATE session SET cookie_hash = COALESCE($3, cookie_hash), auth_time = $4, amr = $5, acr = $6,
+		last_used = $7, idle_ms = $8, expires = $9, ends = $10
+		WHERE id = $1 AND account_id = $2 AND EXISTS (SELECT 1 FROM account a WHERE a.id = $2 AND a.locked = 0)`)
+
+	touchSession = sql(`UPDATE session SET last_used = $2,
+		ends = CASE WHEN expires < $2 + idle_ms THEN expires ELSE $2 + idle_ms END
+		WHERE id = $1 AND last_used < $2 AND ends > $2`)
+
+	deleteSession = sql(`DELETE FROM session
+		WHERE id = COALESCE((SELECT k.session_id FROM child_session k WHERE k.id = $1), $1) RETURNING id`)
+	deleteSessionByCookie = sql(`DELETE FROM session WHERE id = COALESCE(
+		(SELECT s.id FROM session s WHERE s.cookie_hash = $1),
+		(SELECT k.session_id FROM child_session k WHERE k.cookie_hash = $1)) RETURNING id`)
+	deleteChildren    = sql(`DELETE FROM child_session WHERE session_id = $1`)
+	deleteDelegations = sql(`DELETE FROM delegation WHERE session_id = $1`)
+	deleteChild       = sql(`DELETE FROM child_session WHERE cookie_hash = $1`)
+)
+
+func standingAt(r row) oauth.Standing {
+	st := oauth.Standing{
+		Session: oauth.Session{
+			ID:          idAt(r, 0),
+			CookieHash:  r.bytes(1),
+			AccountID:   idAt(r, 2),
+			AuthTime:    timeAt(r, 3),
+			AMR:         wordsAt(r, 4),
+			ACR:         r.text(5),
+			LastUsed:    timeAt(r, 6),
+			IdleTimeout: time.Duration(r.int(7)) * time.Millisecond,
+			Expires:     timeAt(r, 8),
+			Created:     timeAt(r, 9),
+		},
+		Account: oauth.Account{
+			ID:       idAt(r, 2),
+			Username: r.text(10),
+			Name:     r.text(11),
+			Email:    r.text(12),
+			Created:  timeAt(r, 13),
+			Version:  r.int(14),
+		},
+	}
+	if !r.null(15) {
+		st.Delegation = &oauth.Delegation{
+			ID:        idAt(r, 15),
+			SessionID: st.Session.ID,
+			ClientID:  r.text(16),
+			AccountID: st.Account.ID,
+			Scope:     wordsAt(r, 17),
+			Created:   timeAt(r, 18),
+		}
+	}
+	if !r.null(19) {
+		st.Consent = &oauth.Consent{
+			AccountID: st.Account.ID,
+			ClientID:  r.text(19),
+			Scope:     wordsAt(r, 20),
+			Updated:   timeAt(r, 21),
+		}
+	}
+	return st
+}
+
+// StartSession stores a session and its child, and ends those that it replaces.
+func (s *Store) StartSession(ctx context.Context, ss oauth.Session, child *oauth.ChildSession, replaces [][]byte, a store.Audit) error {
+	return s.db.write(ctx, func(t tx) error {
+		for _, cookieHash := range replaces {
+			if _, err := endSession(t, deleteSessionByCookie, cookieHash); err != nil {
+				return err
+			}
+		}
+		n, err := t.exec(insertSession, ss.ID[:], ss.CookieHash, ss.AccountID[:], millis(ss.AuthTime), words(ss.AMR), ss.ACR,
+			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ss.Created), millis(ends(ss)))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrEnded
+		}
+		if child != nil {
+			t.do(insertChild, child.CookieHash, child.ID[:], ss.ID[:], child.ClientID, child.Origin)
+		}
+		record(t, a)
+		return nil
+	})
+}
+
+// RenewSession records that the user of the session proved again who they are.
+func (s *Store) RenewSession(ctx context.Context, ss oauth.Session, a store.Audit) error {
+	return s.db.write(ctx, func(t tx) error {
+		n, err := t.exec(renewSession, ss.ID[:], ss.AccountID[:], ss.CookieHash, millis(ss.AuthTime), words(ss.AMR), ss.ACR,
+			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)))
+		if err == nil && n == 0 {
+			err = store.ErrEnded
+		}
+		record(t, a)
+		return err
+	})
+}
+
+// ends is when the session is over unless it is used again.
+func ends(s oauth.Session) time.Time {
+	if idle := s.LastUsed.Add(s.IdleTimeout); idle.Before(s.Expires) {
+		return idle
+	}
+	return s.Expires
+}
+
+// Standing reads the session of an SSO cookie and what hangs off it for the client.
+func (s *Store) Standing(ctx context.Context, cookieHash []byte, clientID string) (oauth.Standing, error) {
+	return s.standing(ctx, standingByCookie, cookieHash, clientID)
+}
+
+// ChildStanding is the same for a child's cookie.
+func (s *Store) ChildStanding(ctx context.Context, cookieHash []byte, clientID, origin string) (oauth.Standing, error) {
+	return s.standing(ctx, standingByChild, cookieHash, clientID, origin)
+}
+
+// StandingOf is the same by the session's public ID.
+func (s *Store) StandingOf(ctx context.Context, sessionID oauth.ID, clientID string) (oauth.Standing, error) {
+	return s.standing(ctx, standingByID, sessionID[:], clientID)
+}
+
+func (s *Store) standing(ctx context.Context, q *statement, args ...any) (oauth.Standing, error) {
+	var st oauth.Standing
+	if err := s.db.read(ctx, q, func(r row) { st = standingAt(r) }, args...); err != nil {
+		return oauth.Standing{}, err
+	}
+	if st.Session.ID.IsZero() {
+		return oauth.Standing{}, store.ErrNotFound
+	}
+	return st, nil
+}
+
+// TouchSession records a use. It neither moves LastUsed back nor revives what is over.
+func (s *Store) TouchSession(ctx context.Context, id oauth.ID, now time.Time) error {
+	return s.db.write(ctx, func(t tx) error {
+		t.do(touchSession, id[:], millis(now))
+		return nil
+	})
+}
+
+// EndSession removes the session, its children and their delegations.
+func (s *Store) EndSession(ctx context.Context, id oauth.ID, a store.Audit) error {
+	return s.db.write(ctx, func(t tx) error {
+		ended, err := endSession(t, deleteSession, id[:])
+		if err == nil && ended {
+			record(t, a)
+		}
+		return err
+	})
+}
+
+// endSession deletes the session that q finds by the key, then what hangs off it: in this order, since
+// whoever adds to a session locks it.
+func endSession(t tx, q *statement, key []byte) (ended bool, err error) {
+	var id oauth.ID
+	if err := t.query(q, func(r row) { id = idAt(r, 0) }, key); err != nil {
+		return false, err
+	}
+	if id.IsZero() {
+		return false, nil
+	}
+	t.do(deleteChildren, id[:])
+	t.do(deleteDelegations, id[:])
+	return true, nil
+}
+
+// EndChild removes one child session by its cookie.
+func (s *Store) EndChild(ctx context.Context, cookieHash []byte) error {
+	return s.db.write(ctx, func(t tx) error {
+		t.do(deleteChild, cookieHash)
+		return nil
+	})
+}

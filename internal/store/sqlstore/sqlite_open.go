@@ -1,0 +1,50 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// createPrivate makes an empty database that only its owner can read, unless the file is there already.
+// The operating system's reasons are clearer than what SQLite would make of them.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	folder := filepath.Dir(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the folder %s does not exist: create it", folder)
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the file cannot be written: make %s and what is in it writable for this user", folder)
+	case errors.Is(err, syscall.EISDIR):
+		return errors.New("this is a folder: name a file in it")
+	}
+	return err
+}
+
+// explainSQLite says what an operator can do about an error while opening.
+func explainSQLite(err error) error {
+	var newer *newerSchemaError
+	if errors.As(err, &newer) {
+		return err
+	}
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultNotADB, sqlite.ResultCorrupt:
+		return fmt.Errorf("the file is damaged or is not an SQLite database: restore it from a backup, or move it away to start anew (%w)", err)
+	case sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultPerm:
+		return fmt.Errorf("the file or its folder cannot be written: make both writable for this user (%w)", err)
+	case sqlite.ResultFull:
+		return fmt.Errorf("the disk is full: make room (%w)", err)
+	case sqlite.ResultBusy, sqlite.ResultLocked:
+		return fmt.Errorf("another process keeps it locked: stop that process or try again (%w)", err)
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package sqlstore
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// statement is one SQL statement in the words of both dialects.
+type statement struct {
+	postgres, sqlite string
+	reads            bool
+}
+
+// statements lists every statement that sql made, so that a test can ask SQLite for their plans.
+var statements []*statement
+
+var (
+	placeholder = regexp.MustCompile(`\$(\d+)`)
+	// SQLite has one writer at a time: whatever a verb reads cannot change before it commits.
+	rowLock = regexp.MustCompile(` FOR (SHARE|UPDATE)( OF \w+(, \w+)*)?( SKIP LOCKED)?`)
+)
+
+// sql prepares a statement that is written for PostgreSQL. It is for package variables only.
+func sql(text string) *statement {
+	text = strings.Join(strings.Fields(text), " ")
+	s := &statement{
+		postgres: text,
+		sqlite:   placeholder.ReplaceAllString(rowLock.ReplaceAllString(text, ""), "?$1"),
+		reads:    strings.HasPrefix(text, "SELECT"),
+	}
+	statements = append(statements, s)
+	return s
+}
+
+// row is one row of a result. Its bytes may be kept.
+type row interface {
+	int(column int) int64
+	float(column int) float64
+	text(column int) string
+	bytes(column int) []byte
+	null(column int) bool
+}
+
+// millis is the stored form of a time.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func timeAt(r row, column int) time.Time { return time.UnixMilli(r.int(column)).UTC() }
+
+func idAt(r row, column int) (id oauth.ID) {
+	copy(id[:], r.bytes(column))
+	return id
+}
+
+// orNull is the stored form of an identifier that may be missing.
+func orNull(id oauth.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// words is the stored form of a list of values without spaces, such as a scope.
+func words(list []string) string { return strings.Join(list, " ") }
+
+func wordsAt(r row, column int) []string {
+	text := r.text(column)
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, " ")
+}
