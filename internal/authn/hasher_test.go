@@ -1,0 +1,160 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+func TestHasherCheck(t *testing.T) {
+	h := NewHasher()
+	hash, err := h.Hash(t.Context(), "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		hash, password string
+		ok, rehash     bool
+		err            error
+	}{
+		"right":                {hash, "correct horse", true, false, nil},
+		"wrong":                {hash, "wrong horse", false, false, nil},
+		"unknown user":         {"", "correct horse", false, false, nil},
+		"unknown, no password": {"", "", false, false, nil},
+		"older parameters":     {weak(t, "correct horse"), "correct horse", true, true, nil},
+		"no hash at all":       {"garbage", "correct horse", false, false, errPHC},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ok, rehash, err := h.Check(t.Context(), test.hash, test.password)
+			if ok != test.ok || rehash != test.rehash || !errors.Is(err, test.err) {
+				t.Errorf("got %v %v %v", ok, rehash, err)
+			}
+		})
+	}
+}
+
+// An unknown user costs what a known one does: the same function, with the same parameters.
+func TestAbsentCostsTheSame(t *testing.T) {
+	hash, err := HashPassword("correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parsePHC(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Params != absent.Params || len(p.salt) != len(absent.salt) || len(p.hash) != len(absent.hash) {
+		t.Errorf("a hash has %+v, the stand-in %+v", p, absent)
+	}
+}
+
+func TestHasherBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher(2, 3)
+		var working, most atomic.Int32
+		results := make(chan error, 10)
+		finish := make(chan struct{})
+		for range 10 {
+			go func() {
+				err := h.enter(t.Context())
+				if err == nil {
+					most.Store(max(most.Load(), working.Add(1)))
+					<-finish
+					working.Add(-1)
+					h.leave()
+				}
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		if len(results) != 5 || working.Load() != 2 {
+			t.Fatalf("%d turned away, %d at work", len(results), working.Load())
+		}
+		for range 5 {
+			var e *oauth.Error
+			if err := <-results; !errors.As(err, &e) || e.Code != oauth.TemporarilyUnavailable {
+				t.Errorf("got %v", err)
+			}
+		}
+		close(finish)
+		synctest.Wait()
+		for range 5 {
+			if err := <-results; err != nil {
+				t.Errorf("one that waited got %v", err)
+			}
+		}
+		if most.Load() > 2 || h.inside != 0 {
+			t.Errorf("%d at once, %d left inside", most.Load(), h.inside)
+		}
+	})
+}
+
+func TestHasherHonoursContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher(1, 1)
+		if err := h.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err := h.Check(ctx, "", "correct horse")
+		var e *oauth.Error
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Code != oauth.TemporarilyUnavailable {
+			t.Errorf("got %v", err)
+		}
+		if _, err := h.Hash(ctx, "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		h.leave()
+		// Who gave up holds no place.
+		if err := h.enter(t.Context()); err != nil || h.inside != 1 {
+			t.Errorf("got %v, %d inside", err, h.inside)
+		}
+		h.leave()
+	})
+}
+
+func TestHasherIsShared(t *testing.T) {
+	h := newHasher(2, 64)
+	hash := weak(t, "correct horse")
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			if ok, _, err := h.Check(t.Context(), hash, "correct horse"); !ok || err != nil {
+				t.Error(ok, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher(1, 1)
+		released := 0
+		h.release = time.AfterFunc(time.Hour, func() { released++ })
+		h.release.Stop()
+		for range 5 {
+			if err := h.enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.leave()
+			time.Sleep(releaseAfter - 1) // of the bubble's clock: no time passes
+		}
+		if released != 0 {
+			t.Errorf("released %d times during a burst", released)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if released != 1 {
+			t.Errorf("released %d times", released)
+		}
+	})
+}
