@@ -1,0 +1,185 @@
+// Brings the browser to every page that a user can see; the tests look at each, and so does the command
+// that takes pictures.
+import type { Frame, Page } from "puppeteer-core";
+import { page, type Site } from "./site.ts";
+import { signIn, start, visibleFrame } from "./user.ts";
+import { until } from "./wait.ts";
+import { appPage, visit, type World } from "./world.ts";
+
+export interface Shown {
+  tab: Page;
+  /** The frame that is meant, where it is not the tab's own page. */
+  place: Page | Frame;
+}
+
+export type Pages = Record<string, () => Promise<Shown>>;
+
+/** The pages by name, in an order in which none spoils the next. */
+export async function allPages(w: World): Promise<Pages> {
+  const app = await w.site({ "/form": page("Form", "") });
+  await w.usher.client("theirs", [app.origin], "--name", "Somebody else's app", "--scope", "openid profile email", "--consent");
+  app.pages["/"] = appPage(w.usher, { clientId: "theirs" });
+  return { ...examplePages(w), ...signInPages(w, app), ...endPages(w, app), ...throttled(w) };
+}
+
+const whole = (tab: Page): Shown => ({ tab, place: tab });
+
+/** An address of the server's that starts a sign-in as a page of its own. */
+function assisted(w: World, client: string, origin: string): string {
+  return `${w.usher.server}/oauth/v2/oauth-assisted-token?client_id=${client}&for_origin=${encodeURIComponent(origin)}`;
+}
+
+async function dialog(w: World): Promise<{ tab: Page; frame: Frame }> {
+  const tab = await visit(w, w.usher.app);
+  await tab.click("#getTokensWithPopup");
+  return { tab, frame: await visibleFrame(tab, w.usher.server) };
+}
+
+function examplePages(w: World): Pages {
+  return {
+    example: async () => whole(await visit(w, w.usher.app)),
+    "example-results": async () => {
+      const { tab, frame } = await dialog(w);
+      await signIn(frame, w.usher.username, w.usher.password);
+      for (const [button, result] of [["getTokensWithPopup", 1], ["getResource", 2], ["getTokens", 3], ["stepUp", 6]] as const) {
+        if (result > 1) await tab.click(`#${button}`);
+        await tab.waitForSelector(`#result_${result}[data-outcome=resolved]`);
+      }
+      return whole(tab);
+    },
+    "example-error": async () => {
+      const tab = await visit(w, w.usher.app);
+      await tab.click("#getTokens");
+      await tab.waitForSelector("#result_3[data-outcome=rejected]");
+      return whole(tab);
+    },
+    "example-no-library": async () => {
+      const tab = await w.session.fresh();
+      await tab.setRequestInterception(true);
+      tab.on("request", (request) => void (request.url().startsWith(w.usher.server) ? request.abort() : request.continue()));
+      await tab.goto(w.usher.app);
+      await tab.waitForSelector("#notice:not([hidden])");
+      return whole(tab);
+    },
+    "dialog-app": async () => whole((await dialog(w)).tab),
+    "dialog-sign-in": async () => {
+      const { tab, frame } = await dialog(w);
+      return { tab, place: frame };
+    },
+    "dialog-wrong-password": async () => {
+      const { tab, frame } = await dialog(w);
+      await signIn(frame, w.usher.username, "not the password");
+      return { tab, place: await visibleFrame(tab, w.usher.server, "[role=alert]") };
+    },
+  };
+}
+
+function signInPages(w: World, app: Site): Pages {
+  const offered = async (): Promise<{ tab: Page; frame: Frame }> => {
+    const tab = await visit(w, `${app.origin}/`);
+    await start(tab, "assistant.login()");
+    return { tab, frame: await visibleFrame(tab, w.usher.server, "#continue") };
+  };
+  return {
+    "sign-in": async () => {
+      const tab = await visit(w, assisted(w, "client-assisted-example", w.usher.app));
+      await tab.waitForSelector("#username");
+      return whole(tab);
+    },
+    "sign-in-wrong-password": async () => {
+      const tab = await visit(w, assisted(w, "client-assisted-example", w.usher.app));
+      await signIn(tab, w.usher.username, "not the password");
+      await tab.waitForSelector("[role=alert]");
+      return whole(tab);
+    },
+    "continue-in-window": async () => {
+      const { tab, frame } = await offered();
+      return { tab, place: frame };
+    },
+    consent: async () => {
+      const tab = await visit(w, assisted(w, "theirs", app.origin));
+      await signIn(tab, w.usher.username, w.usher.password);
+      await tab.waitForSelector("button[name=decision]");
+      return whole(tab);
+    },
+    done: async () => {
+      const { tab, frame } = await offered();
+      const opened = new Promise<Page | null>((resolve) => tab.once("popup", resolve));
+      await frame.click("#continue");
+      const address = await until("the window's address", async () => (await opened)?.url().includes("/window") && (await opened)?.url());
+      const own = await w.session.tab();
+      await own.goto(address);
+      await signIn(own, w.usher.username, w.usher.password);
+      await (await own.waitForSelector("button[value=allow]"))?.click();
+      await own.waitForSelector("main[data-page=done]");
+      return whole(own);
+    },
+  };
+}
+
+function endPages(w: World, app: Site): Pages {
+  const signedIn = async (): Promise<Page> => {
+    const tab = await visit(w, w.usher.app);
+    await tab.click("#getTokensWithPopup");
+    await signIn(await visibleFrame(tab, w.usher.server), w.usher.username, w.usher.password);
+    await tab.waitForSelector("#result_1[data-outcome=resolved]");
+    return tab;
+  };
+  const at = async (path: string): Promise<Shown> => whole(await visit(w, w.usher.server + path));
+  return {
+    "sign-out": async () => {
+      const tab = await signedIn();
+      await tab.goto(`${w.usher.server}/oauth/v2/oauth-session/logout`);
+      return whole(tab);
+    },
+    "signed-out": async () => {
+      const tab = await signedIn();
+      await tab.goto(`${w.usher.server}/oauth/v2/oauth-session/logout`);
+      await Promise.all([tab.waitForNavigation(), tab.click("form#logout button")]);
+      return whole(tab);
+    },
+    "answer-without-app": async () => {
+      const tab = await signedIn();
+      await tab.goto(`${assisted(w, "client-assisted-example", w.usher.app)}&prompt=none`);
+      return whole(tab);
+    },
+    "unknown-client": () => at("/oauth/v2/oauth-assisted-token?client_id=nobody"),
+    "unknown-origin": async () => whole(await visit(w, assisted(w, "theirs", "https://elsewhere.example"))),
+    "no-way-back": () => at("/authn/anonymous/preflight?return_to=https%3A%2F%2Felsewhere.example%2F"),
+    "no-such-page": () => at("/nothing/here"),
+    home: () => at("/"),
+    "foreign-form": async () => {
+      const tab = await visit(w, `${app.origin}/form`);
+      await Promise.all([
+        tab.waitForNavigation(),
+        tab.evaluate((action) => {
+          const form = document.createElement("form");
+          form.method = "post";
+          form.action = action;
+          document.body.append(form);
+          form.submit();
+        }, `${w.usher.server}/authn/authentication/password`),
+      ]);
+      return whole(tab);
+    },
+  };
+}
+
+function throttled(w: World): Pages {
+  return {
+    throttled: async () => {
+      const tab = await visit(w, assisted(w, "client-assisted-example", w.usher.app));
+      for (let guess = 0; guess < 60; guess++) {
+        await tab.waitForSelector("#password");
+        await tab.evaluate((n) => {
+          document.querySelector<HTMLInputElement>("#username")!.value = "somebody";
+          document.querySelector<HTMLInputElement>("#password")!.value = `guess ${n}`;
+        }, guess);
+        const [response] = await Promise.all([tab.waitForNavigation(), tab.click("form button[type=submit]")]);
+        if (response?.status() === 429) return whole(tab);
+      }
+      throw new Error("sixty wrong guesses are still not too many");
+    },
+  };
+}
+

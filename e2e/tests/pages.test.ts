@@ -1,0 +1,51 @@
+// Every page that a user can see: nothing serious for axe-core in light and dark, wide and at 360 px.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { faults } from "../harness/axe.ts";
+import { allPages, type Pages } from "../harness/pages.ts";
+import { fetchFrom } from "../harness/usher.ts";
+import { world, type World } from "../harness/world.ts";
+
+const NAMES = [
+  "example", "example-results", "example-error", "example-no-library", "dialog-app", "dialog-sign-in", "dialog-wrong-password",
+  "sign-in", "sign-in-wrong-password", "continue-in-window", "consent", "done",
+  "sign-out", "signed-out", "answer-without-app", "unknown-client", "unknown-origin", "no-way-back", "no-such-page", "home", "foreign-form",
+  "throttled",
+];
+
+let w: World;
+let pages: Pages;
+before(async () => {
+  w = await world();
+  pages = await allPages(w);
+});
+after(() => w.close());
+
+describe("readable in light and dark, at 360 px, for axe-core", () => {
+  it("the list below has every page", () => {
+    assert.deepEqual(Object.keys(pages), NAMES);
+  });
+  for (const name of NAMES) {
+    it(name, async () => {
+      const shown = await pages[name]!();
+      assert.deepEqual(await faults(shown.tab, shown.place), []);
+    });
+  }
+});
+
+describe("headers of every page", () => {
+  it("strict CSP, no-store, nosniff, no inline handlers", async () => {
+    const at = w.usher.server;
+    for (const address of ["/", "/nothing", "/oauth/v2/oauth-assisted-token", "/oauth/v2/oauth-session/logout", "/authn/anonymous/preflight"]) {
+      const { headers, body } = await fetchFrom(w.usher, at + address);
+      const csp = String(headers["content-security-policy"]);
+      assert.match(csp, /default-src 'none'/, address);
+      assert.match(csp, /frame-ancestors 'none'/, address);
+      assert.match(csp, /base-uri 'none'/, address);
+      assert.ok(!/unsafe|\*/.test(csp), csp);
+      assert.equal(headers["x-content-type-options"], "nosniff", address);
+      assert.equal(headers["cache-control"], "no-store", address);
+      assert.ok(!/\son[a-z]+=|javascript:|\sstyle=/i.test(body), address);
+    }
+  });
+});

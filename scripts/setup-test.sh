@@ -1,0 +1,56 @@
+#!/bin/sh
+# Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL,
+# Chromium and certutil (for the browser tests), and the Node packages of e2e/ and js/. Debian and Ubuntu only;
+# elsewhere it says what is missing. Run it as often as you like: what is there is left alone.
+set -eu
+cd "$(dirname "$0")/.."
+
+has() { command -v "$1" >/dev/null 2>&1; }
+has_chromium() { [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome; }
+# Debian keeps the server's programs out of PATH.
+has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+
+wanted=
+want() { # test, package, what it is for
+    "$1" || wanted="$wanted $2"
+}
+has_cc() { has cc; }
+has_certutil() { has certutil; }
+has_npm() { has npm; }
+want has_cc gcc
+want has_cc libc6-dev
+want has_postgres postgresql
+want has_chromium chromium
+want has_certutil libnss3-tools
+want has_npm npm
+
+if [ -n "$wanted" ]; then
+    if ! has apt-get; then
+        echo "setup-test: install these with your package manager, then run this again:$wanted" >&2
+        exit 1
+    fi
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        has sudo || { echo "setup-test: run as root once: apt-get install$wanted" >&2; exit 1; }
+        sudo=sudo
+    fi
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    echo "setup-test: installing$wanted"
+    # shellcheck disable=SC2086 # the packages are a list
+    if ! { $sudo apt-get -qq update && DEBIAN_FRONTEND=noninteractive $sudo apt-get -qq -y --no-install-recommends install $wanted; } >"$log" 2>&1; then
+        cat "$log" >&2
+        exit 1
+    fi
+fi
+
+# Node packages, anew only where the lock file changed since they were installed.
+for folder in e2e js; do
+    [ -f "$folder/package-lock.json" ] || continue
+    stamp="$folder/node_modules/.installed"
+    if ! cmp -s "$folder/package-lock.json" "$stamp"; then
+        echo "setup-test: installing the Node packages of $folder"
+        npm --prefix "$folder" ci --no-fund --no-audit --loglevel=error
+        cp "$folder/package-lock.json" "$stamp"
+    fi
+done
