@@ -138,8 +138,8 @@ func TestHasherIsShared(t *testing.T) {
 func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher(1, 1)
-		released := 0
-		h.release = time.AfterFunc(time.Hour, func() { released++ })
+		var released atomic.Int32
+		h.release = time.AfterFunc(time.Hour, func() { released.Add(1) })
 		h.release.Stop()
 		for range 5 {
 			if err := h.enter(t.Context()); err != nil {
@@ -148,13 +148,13 @@ func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
 			h.leave()
 			time.Sleep(releaseAfter - 1) // of the bubble's clock: no time passes
 		}
-		if released != 0 {
-			t.Errorf("released %d times during a burst", released)
+		if n := released.Load(); n != 0 {
+			t.Errorf("released %d times during a burst", n)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if released != 1 {
-			t.Errorf("released %d times", released)
+		if n := released.Load(); n != 1 {
+			t.Errorf("released %d times", n)
 		}
 	})
 }

@@ -36,13 +36,13 @@ func CleanUsername(name string) (string, error) {
 }
 
 // NormalizeUsername returns the form under which two ways to write a user name are the same: case
-// folded and in NFC (Unicode §3.13, canonical caseless matching). It accepts any text, since whatever
-// is typed is counted by it.
+// folded and in NFC (Unicode §3.13, caseless matching). It accepts any text, since whatever is typed is
+// counted by it; what the store takes for one name is always one here.
 func NormalizeUsername(name string) string {
 	name = norm.NFC.String(strings.TrimSpace(name))
 	if len(name) > MaxUsernameBytes {
 		name = name[:MaxUsernameBytes] // no account has such a name, see CleanUsername
 	}
 	// Lower case last: the fold of the library swaps the two cases of Cherokee instead of joining them.
-	return norm.NFC.String(strings.ToLower(cases.Fold().String(norm.NFD.String(name))))
+	return norm.NFC.String(strings.ToLower(cases.Fold().String(name)))
 }

@@ -3,6 +3,9 @@ package authn
 import (
 	"strings"
 	"testing"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 func TestCleanUsername(t *testing.T) {
@@ -62,13 +65,18 @@ func TestNormalizeUsername(t *testing.T) {
 }
 
 func FuzzUsername(f *testing.F) {
-	for _, seed := range []string{"", "Alice", " e\u0301\u0323 ", "\u0345\u0308", "\xff", "\u1e9e", "\uab70"} {
+	for _, seed := range []string{"", "Alice", " e\u0301\u0323 ", "\u0345\u0308", "\xff", "\u1e9e", "\uab70", "\u1fb3\u0308", "\u03b1\u0345\u0301"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		folded := NormalizeUsername(name)
 		if again := NormalizeUsername(folded); again != folded && len(name) <= MaxUsernameBytes/4 {
 			t.Errorf("%q becomes %q, then %q", name, folded, again)
+		}
+		// As the store compares names: were two of one account counted apart, each would be a fresh start.
+		stored := norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
+		if len(name) <= MaxUsernameBytes/4 && NormalizeUsername(stored) != folded {
+			t.Errorf("%q: the store's form %q is counted apart", name, stored)
 		}
 		clean, err := CleanUsername(name)
 		if err != nil {
