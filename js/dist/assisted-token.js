@@ -5,21 +5,19 @@
   var __publicField = (obj, key, value) => __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
 
   // origins.ts
-  function resolve(url) {
+  function resolve(url, base) {
     try {
-      return new URL(url, document.baseURI);
+      const found = new URL(url, base);
+      return /^https?:$/.test(found.protocol) ? found : void 0;
     } catch {
       return void 0;
     }
   }
-  function ownOrigin(url, page) {
-    return /^https?:$/.test(url.protocol) && url.origin === page;
-  }
   function patternRule(patterns, page) {
-    const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: literalOrigin(pattern) }));
+    const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: originOf(pattern) }));
     return (url) => {
       const path = url.pathname + url.search;
-      if (ownOrigin(url, page)) return rules.some(({ expression }) => expression.test(path));
+      if (url.origin === page) return rules.some(({ expression }) => expression.test(path));
       return rules.some(({ expression, origin }) => origin === url.origin && expression.test(url.origin + path));
     };
   }
@@ -29,6 +27,13 @@
     } catch {
       throw new Error(`usher: autoPrepareJqueryAjaxForOrigins has '${pattern}', which is no regular expression`);
     }
+  }
+  function originOf(pattern) {
+    const origin = literalOrigin(pattern);
+    if (!origin && /^\^?http/.test(pattern)) {
+      console.warn(`usher: '${pattern}' sends the token nowhere: it has to begin with one scheme and host, such as ^https://api\\.example\\.com/`);
+    }
+    return origin;
   }
   function literalOrigin(pattern) {
     const begin = /^\^?(https?):(?:\/|\\\/){2}((?:[a-z0-9-]|\\?\.(?![*+?{])|\\-|\\\[[0-9a-f:]+\\\])+)(:[0-9]+)?(?=\/|\\\/|\$|$)/.exec(pattern);
@@ -61,7 +66,7 @@
       if (!make) return;
       options.xhr = function() {
         const request = make.call(this);
-        tagged.set(request, sender);
+        tagged.set(request, [sender, ...tagged.get(request) ?? []]);
         if (!watched.has(Object.getPrototypeOf(request))) watch(request);
         return request;
       };
@@ -73,7 +78,7 @@
     const { open, setRequestHeader, send } = target;
     target.open = function(...args) {
       Reflect.apply(open, this, args);
-      opened.set(this, { url: resolve(String(args[1])), authorized: false });
+      opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
     };
     target.setRequestHeader = function(name, value) {
       setRequestHeader.call(this, name, value);
@@ -88,8 +93,7 @@
   function authorize(request) {
     const { url, authorized = true } = opened.get(request) ?? {};
     if (!url || authorized) return;
-    const own = tagged.get(request);
-    for (const sender of own ? [own, ...everywhere] : everywhere) {
+    for (const sender of [...tagged.get(request) ?? [], ...everywhere]) {
       const header = sender.allows(url) ? sender.header() : "";
       if (header) return request.setRequestHeader("Authorization", header);
     }
@@ -163,6 +167,12 @@
   }
   function log(...what) {
     if (listener.debug) console.log("usher:", ...what);
+  }
+  function logged(promise) {
+    return promise.catch((error) => {
+      log("failed:", error.error, error.error_description);
+      throw error;
+    });
   }
 
   // frame.ts
@@ -522,6 +532,122 @@
     return query;
   }
 
+  // tokens.ts
+  var Tokens = class {
+    constructor() {
+      __publicField(this, "held");
+    }
+    keep(message, ask, now = Date.now()) {
+      const { access_token: token, ...data } = message;
+      const end = now / 1e3 + data.expires_in;
+      this.held = {
+        token,
+        expires: Math.floor(end),
+        stale: end - Math.min(5, data.expires_in / 10),
+        // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
+        scope: words(typeof data["scope"] === "string" ? data["scope"] : ask.scope),
+        data
+      };
+      log("token received; scope", data["scope"], "expires", this.held.expires);
+      return { ...data, token, expires: this.held.expires };
+    }
+    /** Forgets the token, and gives it for the last time. */
+    forget() {
+      const token = this.token();
+      this.held = void 0;
+      return token;
+    }
+    token() {
+      return this.held?.token ?? "";
+    }
+    data() {
+      return { ...this.held?.data };
+    }
+    isExpired(now = Date.now()) {
+      return !this.held || now / 1e3 >= this.held.stale;
+    }
+    /** The held token, if it is as good as a new one would be for what is asked. */
+    goodFor(ask, now = Date.now()) {
+      const held = this.held;
+      if (!held || this.isExpired(now) || !allowsHeldToken(ask)) return void 0;
+      if (!words(ask.scope).every((word) => held.scope.includes(word))) return void 0;
+      return { ...held.data, token: held.token, expires: held.expires };
+    }
+  };
+
+  // client.ts
+  var Client = class {
+    constructor(server, settings) {
+      __publicField(this, "tokens", new Tokens());
+      __publicField(this, "requests", new SharedWork());
+      __publicField(this, "endings", new SharedWork());
+      /** Counts sign-outs: what was asked for before one is not kept after it. */
+      __publicField(this, "era", 0);
+      /** Settles when every sign-out begun so far is over. */
+      __publicField(this, "leaving", Promise.resolve());
+      __publicField(this, "server");
+      __publicField(this, "settings");
+      __publicField(this, "forOrigin");
+      this.server = server;
+      this.settings = settings;
+      this.forOrigin = settings.for_origin || location.origin;
+    }
+    /** A token by a hidden request alone. */
+    async fetch(ask) {
+      if (demandsUser(ask)) throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.");
+      return this.obtain(true, ask);
+    }
+    /** A token by the visible sign-in. */
+    login(ask) {
+      return this.obtain(false, ask);
+    }
+    /** A token without the user where that is possible, else with the user. */
+    async fetchOrLogin(ask) {
+      if (demandsUser(ask)) return this.login(ask);
+      try {
+        return await this.fetch(ask);
+      } catch (error) {
+        if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
+        log("the user has to act");
+        return this.login(ask);
+      }
+    }
+    revokeTokens() {
+      return this.leave("revoke", (token) => this.revoke(token));
+    }
+    /** Both requests are made, whatever becomes of the first. */
+    logout() {
+      return this.leave("logout", async (token) => {
+        const failed = await this.revoke(token).catch((error) => ({ error }));
+        await endSession(this.server, this.settings.clientId, this.forOrigin, token);
+        if (failed) throw failed.error;
+      });
+    }
+    obtain(hidden, ask) {
+      const { server, settings, era } = this;
+      const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
+      return this.requests.share(`${era} ${query.toString()}`, async () => {
+        await this.leaving;
+        const answer = await logged(hidden ? hiddenRequest(server, settings.clientId, query) : visibleRequest(server, settings, query));
+        if (era === this.era) return this.tokens.keep(answer, ask);
+        this.revoke(answer.access_token).catch(() => void 0);
+        throw failure("access_denied", "The user was signed out while the request was under way.");
+      });
+    }
+    /** Forgets the token at once, then does what is to be done with it. */
+    leave(kind, work) {
+      return this.endings.share(kind, () => {
+        this.era++;
+        const done = logged(work(this.tokens.forget()));
+        this.leaving = Promise.allSettled([this.leaving, done]);
+        return done;
+      });
+    }
+    async revoke(token) {
+      if (token) await revoke(this.server, this.settings.clientId, token);
+    }
+  };
+
   // thenable.ts
   var _a;
   _a = Symbol.toStringTag;
@@ -570,139 +696,50 @@
     }
   }
 
-  // tokens.ts
-  var Tokens = class {
-    constructor() {
-      __publicField(this, "held");
-    }
-    keep(message, ask, now = Date.now()) {
-      const { access_token: token, ...data } = message;
-      const end = now / 1e3 + data.expires_in;
-      this.held = {
-        token,
-        expires: Math.floor(end),
-        stale: end - Math.min(5, data.expires_in / 10),
-        // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
-        scope: words(typeof data["scope"] === "string" ? data["scope"] : ask.scope),
-        data
-      };
-      return { ...data, token, expires: this.held.expires };
-    }
-    /** Forgets the token, and gives it for the last time. */
-    forget() {
-      const token = this.token();
-      this.held = void 0;
-      return token;
-    }
-    token() {
-      return this.held?.token ?? "";
-    }
-    data() {
-      return { ...this.held?.data };
-    }
-    isExpired(now = Date.now()) {
-      return !this.held || now / 1e3 >= this.held.stale;
-    }
-    /** The held token, if it is as good as a new one would be for what is asked. */
-    goodFor(ask, now = Date.now()) {
-      const held = this.held;
-      if (!held || this.isExpired(now) || !allowsHeldToken(ask)) return void 0;
-      if (!words(ask.scope).every((word) => held.scope.includes(word))) return void 0;
-      return { ...held.data, token: held.token, expires: held.expires };
-    }
-  };
-
   // assistant.ts
   function createAssistant(server, settings) {
-    const { clientId, scope, for_origin: forOrigin = location.origin } = checked(settings);
-    const tokens = new Tokens();
-    const requests = new SharedWork();
-    const endings = new SharedWork();
-    let era = 0;
-    let leaving = Promise.resolve();
-    const understood = (parameters) => asked(parameters, scope);
+    if (typeof settings?.clientId !== "string" || !settings.clientId) {
+      throw new Error("usher: the setting 'clientId' is missing; write curity.token.assistant({clientId: '...'})");
+    }
+    const client = new Client(server, settings);
+    const { tokens } = client;
     const header = () => tokens.token() ? `Bearer ${tokens.token()}` : "";
-    const obtain = (hidden2, ask) => {
-      const query = queryOf(ask, hidden2, clientId, forOrigin);
-      const began = era;
-      return requests.share(`${began} ${query.toString()}`, async () => {
-        await leaving;
-        const answer = await (hidden2 ? hiddenRequest(server, clientId, query) : visibleRequest(server, settings, query));
-        if (began === era) return received(answer, ask);
-        revoke(server, clientId, answer.access_token).catch(() => void 0);
-        throw failure("access_denied", "The user was signed out while the request was under way.");
-      });
-    };
-    const received = (answer, ask) => {
-      const result = tokens.keep(answer, ask);
-      log("token received; scope", result.scope, "expires", new Date(result.expires * 1e3).toISOString());
-      attach();
-      return result;
-    };
-    const hidden = async (ask) => {
-      if (demandsUser(ask)) throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.");
-      return obtain(true, ask);
-    };
-    const signIn = async (ask, held) => {
-      if (held) return held;
-      if (demandsUser(ask)) return obtain(false, ask);
-      try {
-        return await obtain(true, ask);
-      } catch (error) {
-        if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
-        log("the user has to act");
-        return obtain(false, ask);
-      }
-    };
-    const leave = (kind, work) => endings.share(kind, () => {
-      era++;
-      const done = work(tokens.forget());
-      leaving = done.catch(() => void 0);
-      return done;
-    });
-    const revokeHeld = async (token) => {
-      if (token) await revoke(server, clientId, token);
-    };
-    const logout = async (token) => {
-      const failed = await revokeHeld(token).catch((error) => ({ error }));
-      await endSession(server, clientId, forOrigin, token);
-      if (failed) throw failed.error;
-    };
-    const attach = attachment(settings, header);
-    attach();
+    const sender = { header, allows: placesOf(settings) };
+    const attach = namesPlaces(settings) ? prepare(sender) : () => void 0;
+    const ask = (parameters) => asked(parameters, settings.scope);
+    const give = (result) => new Thenable(result.finally(attach));
+    const held = async (wanted) => tokens.goodFor(wanted) ?? client.fetchOrLogin(wanted);
     return {
-      loginIfRequired: (parameters) => new Thenable(signIn(understood(parameters), tokens.goodFor(understood(parameters)))),
-      fetchTokens: (parameters) => new Thenable(hidden(understood(parameters))),
-      fetchTokensOrLogin: (force) => new Thenable(signIn(understood(), force === true ? void 0 : tokens.goodFor(understood()))),
-      login: (parameters) => new Thenable(obtain(false, understood(parameters))),
-      logout: () => new Thenable(leave("logout", logout)),
-      revokeTokens: () => new Thenable(leave("revoke", revokeHeld)),
+      loginIfRequired: (parameters) => give(held(ask(parameters))),
+      fetchTokens: (parameters) => give(client.fetch(ask(parameters))),
+      fetchTokensOrLogin: (force) => give(force === true ? client.fetchOrLogin(ask()) : held(ask())),
+      login: (parameters) => give(client.login(ask(parameters))),
+      logout: () => new Thenable(client.logout()),
+      revokeTokens: () => new Thenable(client.revokeTokens()),
       getAuthHeader: header,
       getAdditionalData: () => tokens.data(),
       isAuthenticated: () => tokens.token() !== "",
       isExpired: () => tokens.isExpired(),
-      prepareJQuery: ($) => prepareJQuery($, { header, allows: placesOf(settings) ?? ownRule })
+      prepareJQuery: ($) => prepareJQuery($, sender)
     };
   }
-  function checked(settings) {
-    if (typeof settings?.clientId === "string" && settings.clientId) return settings;
-    throw new Error("usher: the setting 'clientId' is missing; write curity.token.assistant({clientId: '...'})");
+  var ownRule = (url) => url.origin === location.origin;
+  function namesPlaces(settings) {
+    return settings.autoPrepareJqueryAjax === true || settings.autoPrepareJqueryAjaxForOrigins !== void 0;
   }
-  var ownRule = (url) => ownOrigin(url, location.origin);
   function placesOf(settings) {
-    const named = settings.autoPrepareJqueryAjaxForOrigins && patternRule(settings.autoPrepareJqueryAjaxForOrigins, location.origin);
-    if (settings.autoPrepareJqueryAjax !== true) return named;
-    return (url) => ownRule(url) || named?.(url) === true;
+    const patterns = settings.autoPrepareJqueryAjaxForOrigins;
+    if (!patterns) return ownRule;
+    const named = patternRule(patterns, location.origin);
+    return settings.autoPrepareJqueryAjax === true ? (url) => ownRule(url) || named(url) : named;
   }
-  function attachment(settings, header) {
-    const allows = placesOf(settings);
-    if (!allows) return () => void 0;
-    const sender = { header, allows };
+  function prepare(sender) {
     prepareRequests(sender);
     const attach = () => {
       const $ = window.jQuery;
       if (typeof $?.ajaxPrefilter === "function") prepareJQuery($, sender);
     };
+    attach();
     document.addEventListener("DOMContentLoaded", attach, { once: true });
     return attach;
   }

@@ -11,8 +11,8 @@ type Request = Pick<XMLHttpRequest, "open" | "setRequestHeader" | "send">;
 
 /** Senders for every XMLHttpRequest of the page. */
 const everywhere: Sender[] = [];
-/** Senders for the requests of one jQuery. */
-const tagged = new WeakMap<object, Sender>();
+/** Senders for one request, that a jQuery made. */
+const tagged = new WeakMap<object, Sender[]>();
 /** Where a request goes to, and whether it has an Authorization header by now. */
 const opened = new WeakMap<object, { url: URL | undefined; authorized: boolean }>();
 const watched = new WeakSet<object>();
@@ -38,7 +38,7 @@ export function prepareJQuery($: JQueryLike, sender: Sender): void {
     if (!make) return;
     options.xhr = function (this: unknown) {
       const request = make.call(this);
-      tagged.set(request, sender);
+      tagged.set(request, [sender, ...(tagged.get(request) ?? [])]);
       if (!watched.has(Object.getPrototypeOf(request) as object)) watch(request);
       return request;
     };
@@ -53,7 +53,7 @@ function watch(target: Request): void {
 
   target.open = function (this: XMLHttpRequest, ...args: unknown[]) {
     Reflect.apply(open, this, args);
-    opened.set(this, { url: resolve(String(args[1])), authorized: false });
+    opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
   };
   target.setRequestHeader = function (this: XMLHttpRequest, name, value) {
     setRequestHeader.call(this, name, value);
@@ -69,8 +69,7 @@ function watch(target: Request): void {
 function authorize(request: XMLHttpRequest): void {
   const { url, authorized = true } = opened.get(request) ?? {};
   if (!url || authorized) return;
-  const own = tagged.get(request);
-  for (const sender of own ? [own, ...everywhere] : everywhere) {
+  for (const sender of [...(tagged.get(request) ?? []), ...everywhere]) {
     const header = sender.allows(url) ? sender.header() : "";
     if (header) return request.setRequestHeader("Authorization", header);
   }

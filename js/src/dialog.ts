@@ -67,7 +67,7 @@ function modal(frame: HTMLIFrameElement, settings: Settings): Dialog {
   }
   const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible !== false, close);
   dialog.append(turnBack(() => frame), panel, turnBack(() => panel.querySelector("button") ?? frame));
-  // Once it is loaded the user types into the frame, unless focus has been put elsewhere meanwhile.
+  // Once it is loaded, what the user types goes into the frame.
   frame.addEventListener("load", () => frame.focus(), { once: true });
   (document.body ?? document.documentElement).append(dialog);
   dialog.showModal();

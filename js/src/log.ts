@@ -10,3 +10,11 @@ export function logFor(api: { debug: boolean }): void {
 export function log(...what: unknown[]): void {
   if (listener.debug) console.log("usher:", ...what);
 }
+
+/** The same promise; a rejection is printed. */
+export function logged<T>(promise: Promise<T>): Promise<T> {
+  return promise.catch((error: { error?: unknown; error_description?: unknown }) => {
+    log("failed:", error.error, error.error_description);
+    throw error;
+  });
+}

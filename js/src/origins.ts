@@ -1,18 +1,17 @@
 /** Whether the token may be sent to a URL. */
 export type UrlRule = (url: URL) => boolean;
 
-/** The URL that a request will really go to; undefined where it is none. */
-export function resolve(url: string): URL | undefined {
+/**
+ * The URL that a request will really go to; undefined where it is none. Only http(s) has origins that
+ * mean anything: elsewhere `null` equals `null`, and a blob has the origin of its maker.
+ */
+export function resolve(url: string, base: string): URL | undefined {
   try {
-    return new URL(url, document.baseURI);
+    const found = new URL(url, base);
+    return /^https?:$/.test(found.protocol) ? found : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** Every URL of the page's own origin. Only http(s) has origins that mean anything: `null` equals `null`. */
-export function ownOrigin(url: URL, page: string): boolean {
-  return /^https?:$/.test(url.protocol) && url.origin === page;
 }
 
 /**
@@ -20,10 +19,10 @@ export function ownOrigin(url: URL, page: string): boolean {
  * any other by its absolute form, and only where the pattern names that one origin letter by letter.
  */
 export function patternRule(patterns: readonly string[], page: string): UrlRule {
-  const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: literalOrigin(pattern) }));
+  const rules = patterns.map((pattern) => ({ expression: compile(pattern), origin: originOf(pattern) }));
   return (url) => {
     const path = url.pathname + url.search;
-    if (ownOrigin(url, page)) return rules.some(({ expression }) => expression.test(path));
+    if (url.origin === page) return rules.some(({ expression }) => expression.test(path));
     return rules.some(({ expression, origin }) => origin === url.origin && expression.test(url.origin + path));
   };
 }
@@ -34,6 +33,15 @@ function compile(pattern: string): RegExp {
   } catch {
     throw new Error(`usher: autoPrepareJqueryAjaxForOrigins has '${pattern}', which is no regular expression`);
   }
+}
+
+/** The same as literalOrigin; an author who meant another origin and did not name it is told so. */
+function originOf(pattern: string): string | undefined {
+  const origin = literalOrigin(pattern);
+  if (!origin && /^\^?http/.test(pattern)) {
+    console.warn(`usher: '${pattern}' sends the token nowhere: it has to begin with one scheme and host, such as ^https://api\\.example\\.com/`);
+  }
+  return origin;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { AdditionalData, TokenResult } from "../assisted-token.d.ts";
 import type { TokenMessage } from "./message.ts";
+import { log } from "./log.ts";
 import { allowsHeldToken, words, type Asked } from "./parameters.ts";
 
 interface Held {
@@ -26,6 +27,7 @@ export class Tokens {
       scope: words(typeof data["scope"] === "string" ? data["scope"] : ask.scope),
       data,
     };
+    log("token received; scope", data["scope"], "expires", this.held.expires);
     return { ...data, token, expires: this.held.expires };
   }
 
