@@ -80,7 +80,7 @@ func (m *Manager) addKey(ctx context.Context, keys []token.WrappedKey, need toke
 	if err != nil {
 		return k, false, err
 	}
-	a, err := m.audit(store.EventKeyAdded, func(a *store.Audit) { a.Detail = describe(k) })
+	a, err := m.audit(store.EventKeyAdded, func(a *store.Audit) { a.Detail = DescribeKey(k) })
 	if err != nil {
 		return k, false, err
 	}
@@ -109,7 +109,7 @@ func (m *Manager) RevokeKey(ctx context.Context, id string) (replacement *token.
 			}
 			add, replacement = []token.WrappedKey{k}, &k
 		}
-		return m.replaceKeys(ctx, []string{id}, add, "revoked "+describe(keys[i]))
+		return m.replaceKeys(ctx, []string{id}, add, "revoked "+DescribeKey(keys[i]))
 	})
 	return replacement, err
 }
@@ -206,8 +206,8 @@ func ids(keys []token.WrappedKey) []string {
 	return list
 }
 
-// describe names a key for people.
-func describe(k token.WrappedKey) string {
+// DescribeKey names a key for people.
+func DescribeKey(k token.WrappedKey) string {
 	if k.Alg == "" {
 		return string(k.Use) + " " + k.ID
 	}

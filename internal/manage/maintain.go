@@ -58,7 +58,7 @@ func (m *Manager) tendKeys(ctx context.Context, log *slog.Logger) error {
 			return err
 		}
 		if stored {
-			log.Info("made a key", "key", describe(k), "activates", k.Activates)
+			log.Info("made a key", "key", DescribeKey(k), "activates", k.Activates)
 		}
 	}
 	if len(obsolete) == 0 {

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usher-id/usher/internal/config"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+)
+
+// The files of the demo's folder, beside those of the local CA.
+const (
+	demoDatabase  = "usher.db"
+	demoMasterKey = "master.key"
+	demoAPISecret = "example-api.secret"
+)
+
+// demoFolder is where the demo keeps its data: the folder given, or one for this user.
+func demoFolder(given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no folder for the demo's data: name one with --data (%w)", err)
+	}
+	return filepath.Join(dir, "usher-demo"), nil
+}
+
+func demoCommand() *cobra.Command {
+	d := &demo{}
+	var data string
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Try usher: a server, an example app and a user, on this machine only",
+		Long: `Starts a server on https://localhost:8443 with a certificate from its own local CA, and the example app on
+http://localhost:8080, both reachable from this machine only. Data stays between runs; what you change with
+'usher client --demo' and 'usher user --demo' stays too.`,
+		Example: `  usher demo
+  usher demo --port 9443 --app-port 9080
+  usher demo --data ./demo-data --no-app
+  usher client list --demo`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&d.Port, "port", 8443, "port of the server")
+	flags.IntVar(&d.AppPort, "app-port", 8080, "port of the example app")
+	flags.BoolVar(&d.NoApp, "no-app", false, "do not start the example app")
+	flags.StringVar(&data, "data", "", "folder for the demo's data (default: usher-demo in this user's configuration folder)")
+	flags.BoolVar(&verbose, "verbose", false, "log what happens")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		dir, err := demoFolder(data)
+		if err != nil {
+			return err
+		}
+		level := slog.LevelWarn
+		if verbose {
+			level = slog.LevelDebug
+		}
+		log, buffer := newLog(cmd.ErrOrStderr(), "text", level)
+		defer buffer.Close()
+		d.Data, d.Log, d.AllowApp = dir, log, flags.Changed("app-port")
+		return d.runUntilSignal(cmd)
+	}
+	return cmd
+}
+
+// demo is a node with everything that is needed to try it, in one folder.
+type demo struct {
+	node
+	Data          string
+	Port, AppPort int // 0 chooses a free one
+	NoApp         bool
+	// AllowApp adds the app's origin to the example client of a demo that is there already.
+	AllowApp bool
+	ca       *localCA
+	app      *door
+}
+
+func (d *demo) runUntilSignal(cmd *cobra.Command) error {
+	ctx, stop := untilSignal(cmd.Context())
+	defer stop()
+	defer d.Close()
+	if err := d.Open(ctx); err != nil {
+		return err
+	}
+	if err := d.announce(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// Open binds both ports before anything is written, then makes or opens what is in the folder.
+func (d *demo) Open(ctx context.Context) error {
+	for _, port := range []int{d.Port, d.AppPort} {
+		if port < 0 || port > 65535 {
+			return fmt.Errorf("%d is not a port: choose one from 1 to 65535", port)
+		}
+	}
+	if err := d.bind(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.Data, 0o700); err != nil {
+		return fmt.Errorf("the folder for the demo's data cannot be made (%w): name another with --data", err)
+	}
+	if err := d.open(ctx); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("the demo's data cannot be written: make %s and what is in it writable, or name another folder with --data (%w)", d.Data, err)
+		}
+		return err
+	}
+	return nil
+}
+
+func (d *demo) bind() error {
+	d.Config = config.Config{
+		Database:      "sqlite:" + filepath.Join(d.Data, demoDatabase),
+		AuditKeepDays: 30,
+		ShutdownGrace: 5 * time.Second,
+		MetricsListen: config.Off,
+	}
+	server, err := openDoor("--port", local(d.Port))
+	if err != nil {
+		return err
+	}
+	server.tls = serverTLS(d.handshake)
+	d.doors = append(d.doors, server)
+	d.BaseURL = "https://" + local(server.port())
+	if d.NoApp {
+		return nil
+	}
+	if d.app, err = openDoor("--app-port", local(d.AppPort)); err != nil {
+		return err
+	}
+	d.doors = append(d.doors, d.app)
+	return nil
+}
+
+func local(port int) string { return net.JoinHostPort("localhost", strconv.Itoa(port)) }
+
+// appOrigin is the web origin of the example app.
+func (d *demo) appOrigin() string {
+	port := d.AppPort
+	if d.app != nil {
+		port = d.app.port()
+	}
+	if port == 80 {
+		return "http://localhost"
+	}
+	return "http://" + local(port)
+}
+
+func (d *demo) open(ctx context.Context) error {
+	if err := d.OpenStore(ctx); err != nil {
+		return err
+	}
+	master, err := d.masterKey(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.Unlock(ctx, master); err != nil {
+		return err
+	}
+	if d.ca, _, err = openLocalCA(d.Data); err != nil {
+		return err
+	}
+	if err := d.ca.ensureLeaf(d.Data); err != nil {
+		return err
+	}
+	d.certificate, err = newCertificate(filepath.Join(d.Data, leafCertFile), filepath.Join(d.Data, leafKeyFile), d.Log)
+	if err != nil {
+		return err
+	}
+	secret, err := d.seed(ctx)
+	if err != nil {
+		return err
+	}
+	if d.app != nil {
+		d.app.handler = d.example(secret)
+	}
+	return d.OpenRuntime(ctx)
+}
+
+// masterKey reads the demo's master key. It makes one only for a database without keys: a new one would
+// not open those that are there.
+func (d *demo) masterKey(ctx context.Context) (token.Master, error) {
+	path := filepath.Join(d.Data, demoMasterKey)
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := d.store.Load(ctx); err == nil {
+			return token.Master{}, fmt.Errorf("%s is missing, and the keys in %s cannot be opened without it: put it back, or replace all keys with 'usher keys new-master %s' and 'usher keys reset --yes --data %s'", path, demoDatabase, path, d.Data)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return token.Master{}, err
+		}
+		if err := newMasterFile(path); err != nil {
+			return token.Master{}, err
+		}
+	}
+	return readMaster(path)
+}
+
+// announce says where to go.
+func (d *demo) announce(w io.Writer) error {
+	self, trust := os.Args[0], " trust"
+	if dir, err := demoFolder(""); err != nil || dir != d.Data {
+		trust += " --data " + d.Data
+	}
+	app := "  Open         " + d.appOrigin() + "\n"
+	if d.NoApp {
+		app = ""
+	}
+	_, err := fmt.Fprintf(w, `usher demo is ready.
+
+%s  Sign in as   %s, password %s
+  Server       %s
+  Data         %s
+
+A browser does not know the server's certificate. Let it, once, with
+  %s%s
+and start the browser anew; or open %s and accept the certificate there.
+Ctrl-C stops the demo.
+`, app, demoUser, demoPassword, d.BaseURL, d.Data, self, trust, d.BaseURL)
+	return err
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// The bounds of every listener: a slow or greedy peer costs little, and not for long.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// door is an HTTP server and the listeners that it serves.
+type door struct {
+	setting   string // what the operator changes to move it
+	listeners []net.Listener
+	handler   http.Handler
+	tls       *tls.Config // nil for a door without TLS
+	server    *http.Server
+}
+
+// openDoor binds an address. For localhost it binds both loopback addresses where the machine has both:
+// browsers try either first.
+func openDoor(setting, address string) (*door, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	hosts := []string{host}
+	if host == "localhost" {
+		hosts = []string{"127.0.0.1", "::1"}
+	}
+	d := &door{setting: setting}
+	for i, host := range hosts {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+		if err != nil && i > 0 && !errors.Is(err, syscall.EADDRINUSE) {
+			continue // the machine has no IPv6
+		}
+		if err != nil {
+			d.close()
+			return nil, explainListen(err, setting, port)
+		}
+		d.listeners = append(d.listeners, l)
+		port = strconv.Itoa(d.port()) // where it was 0, all share the one that was found
+	}
+	return d, nil
+}
+
+func explainListen(err error, setting, port string) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("port %s is in use by another program: stop that program, or choose another port with %s", port, setting)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("this user may not listen on port %s: choose a port above 1023 with %s", port, setting)
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
+func (d *door) port() int { return d.listeners[0].Addr().(*net.TCPAddr).Port }
+
+// serve starts serving; failed hears of a listener that breaks.
+func (d *door) serve(log *slog.Logger, failed chan<- error) {
+	d.server = &http.Server{
+		Handler:           d.handler,
+		TLSConfig:         d.tls,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// What lands here is the peers' doing (broken handshakes), so it is not worth more than debug.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	for _, l := range d.listeners {
+		go func() {
+			var err error
+			if d.tls != nil {
+				err = d.server.ServeTLS(l, "", "")
+			} else {
+				err = d.server.Serve(l)
+			}
+			if !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s: %w", d.setting, err)
+			}
+		}()
+	}
+}
+
+// stop takes no new requests and waits for those under way until the context ends, then cuts them off.
+func (d *door) stop(ctx context.Context) error {
+	err := d.server.Shutdown(ctx)
+	if err != nil {
+		_ = d.server.Close()
+	}
+	return err
+}
+
+// close gives the addresses back, for a door that never served.
+func (d *door) close() {
+	for _, l := range d.listeners {
+		_ = l.Close()
+	}
+}
+
+// serverTLS is the TLS of a listener: 1.2 and later with Go's choice of ciphers, all of which are
+// forward secret and authenticated in these versions.
+func serverTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
+}

@@ -1,0 +1,40 @@
+// Command usher is an identity server for single page apps. `usher demo` starts one with everything
+// that is needed to try it; `usher serve` runs one by its configuration.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/store"
+)
+
+func main() {
+	if err := newRoot().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "usher: "+explain(err))
+		os.Exit(1)
+	}
+}
+
+// explain adds to an error what can be done about it, where the error does not say so itself.
+func explain(err error) string {
+	text := err.Error()
+	switch {
+	case errors.Is(err, manage.ErrNotSetUp):
+		return text + ": give a master key (--master-key-file or USHER_MASTER_KEY) so that its keys can be made, or start 'usher serve' once"
+	case errors.Is(err, store.ErrNotFound):
+		kind, _, _ := strings.Cut(text, " ")
+		switch kind {
+		case "client", "user":
+			return text + "; see 'usher " + kind + " list'"
+		case "key":
+			return text + "; see 'usher keys list'"
+		}
+	case errors.Is(err, store.ErrConflict):
+		return "somebody else changed this at the same moment; look at it again and repeat the command"
+	}
+	return text
+}

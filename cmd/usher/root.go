@@ -1,0 +1,27 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// newRoot is the whole command line.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "usher",
+		Short: "An identity server for single page apps",
+		Long: `usher signs users in to single page apps: one binary, one line of JavaScript in the app.
+
+To see it work, run 'usher demo' and open http://localhost:8080.`,
+		Example: `  usher demo                        try it: server, example app and a user
+  usher serve --config usher.yaml   run it
+  usher client add shop --origin https://shop.example.com
+  usher user add ann`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), keysCommand(),
+		checkConfigCommand(), trustCommand(), versionCommand())
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usher-id/usher/internal/config"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/store/sqlstore"
+	"github.com/usher-id/usher/internal/token"
+)
+
+// storage is where a management command finds the database: the server's own configuration, or the
+// folder of `usher demo`.
+type storage struct {
+	settings *settings
+	demo     bool
+	data     string
+	asJSON   bool
+}
+
+func addStorage(cmd *cobra.Command) *storage {
+	s := &storage{}
+	flags := cmd.PersistentFlags()
+	s.settings = addSettings(cmd, flags, "database", "master_key_file", "insecure_any_origin")
+	flags.BoolVar(&s.demo, "demo", false, "work on the data of 'usher demo'")
+	flags.StringVar(&s.data, "data", "", "work on the data of 'usher demo' in this folder")
+	flags.BoolVar(&s.asJSON, "json", false, "print JSON")
+	return s
+}
+
+// with opens the database, does the work, and closes it. It makes the first profile and keys where the
+// database is new and a master key is there.
+func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manage.Manager) error) (err error) {
+	ctx := cmd.Context()
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	opened, err := sqlstore.Open(ctx, sqlstore.Options{URL: c.Database, Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	m := &manage.Manager{
+		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: actor(), InsecureAnyOrigin: c.InsecureAnyOrigin,
+	}
+	if _, err := opened.Load(ctx); errors.Is(err, store.ErrNotFound) {
+		if err := bootstrap(ctx, m, c); err != nil {
+			return err
+		}
+	}
+	return do(ctx, m)
+}
+
+// withMaster is with, for what touches keys.
+func (s *storage) withMaster(cmd *cobra.Command, do func(ctx context.Context, m *manage.Manager) error) error {
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	master, err := masterOf(c)
+	if err != nil {
+		return err
+	}
+	return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+		m.Master = master
+		return do(ctx, m)
+	})
+}
+
+func bootstrap(ctx context.Context, m *manage.Manager, c config.Config) (err error) {
+	if m.Master, err = masterOf(c); err != nil {
+		return fmt.Errorf("%w, so its keys have to be made: %w", manage.ErrNotSetUp, err)
+	}
+	return m.Bootstrap(ctx)
+}
+
+func masterOf(c config.Config) (token.Master, error) {
+	text, err := c.MasterKey()
+	if err != nil {
+		return token.Master{}, err
+	}
+	return token.ParseMaster(text)
+}
+
+func (s *storage) config() (config.Config, error) {
+	if !s.demo && s.data == "" {
+		return config.LoadStorage(s.settings.sources())
+	}
+	dir, err := demoFolder(s.data)
+	if err != nil {
+		return config.Config{}, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, demoDatabase)); errors.Is(err, fs.ErrNotExist) {
+		return config.Config{}, fmt.Errorf("there is no demo in %s: run 'usher demo' first, or name its folder with --data", dir)
+	}
+	sources := config.Sources{Flags: map[string]string{
+		"database": "sqlite:" + filepath.Join(dir, demoDatabase), "master_key_file": filepath.Join(dir, demoMasterKey),
+	}}
+	return config.LoadStorage(sources)
+}
+
+// actor names who sits at the command line, for the audit log.
+func actor() string {
+	if u, err := user.Current(); err == nil {
+		return "cli:" + u.Username
+	}
+	return "cli:" + strings.TrimSpace(os.Getenv("USER"))
+}
+
+// readMaster reads a master key file with the same checks as the configuration's.
+func readMaster(path string) (token.Master, error) {
+	c, err := config.LoadStorage(config.Sources{Flags: map[string]string{"master_key_file": path}})
+	if err != nil {
+		return token.Master{}, err
+	}
+	return masterOf(c)
+}
