@@ -31,7 +31,8 @@ func ParseID(s string) (ID, error) {
 	if len(s) != 22 {
 		return ID{}, errors.New("an identifier has 22 characters")
 	}
-	if _, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s)); err != nil {
+	// Decode skips line ends, so the length of what came out has to be right too: one text form per ID.
+	if n, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s)); err != nil || n != len(id) {
 		return ID{}, errors.New("an identifier is base64url text")
 	}
 	return id, nil
