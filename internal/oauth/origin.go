@@ -41,10 +41,13 @@ func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {
 	}
 	canonical, err := canonicalOrigin(host)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%q %w", s, err)
 	}
 	if canonical != host {
-		return "", fmt.Errorf("write %q in its serialised form: %s", s, strings.Replace(canonical, "://x.", "://*.", 1))
+		if host != s { // the hint must never be wider than what was written
+			canonical = strings.Replace(canonical, "://x.", "://*.", 1)
+		}
+		return "", fmt.Errorf("write %q in its serialised form: %s", s, canonical)
 	}
 	u, _ := url.Parse(host)
 	if u.Scheme == "http" && !insecure && !IsLoopback(u.Hostname()) {
@@ -62,28 +65,28 @@ func hostOf(hostport string) string {
 }
 
 // canonicalOrigin returns the serialised form (RFC 6454 §6.2) of an http or https origin: lower case
-// and without the default port.
+// and without the default port. The error says what is wrong with s, without naming it.
 func canonicalOrigin(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", fmt.Errorf("%q is not an origin: it looks like https://app.example.com or http://localhost:8080", s)
+		return "", errors.New("is not an origin: it looks like https://app.example.com or http://localhost:8080")
 	}
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || strings.ContainsAny(s, "?#") {
-		return "", fmt.Errorf("%q is not an origin: scheme, host and port only, without a path or a slash at the end", s)
+		return "", errors.New("is not an origin: scheme, host and port only, without a path or a slash at the end")
 	}
 	host := strings.ToLower(u.Hostname())
 	if !validHost(host) {
-		return "", fmt.Errorf("%q: the host is not valid (write international names in their xn-- form)", s)
+		return "", errors.New("has a host that is not valid (write international names in their xn-- form)")
 	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
 	port := u.Port()
 	if port == "" && strings.HasSuffix(u.Host, ":") {
-		return "", fmt.Errorf("%q: the port is missing", s)
+		return "", errors.New("lacks the port after the colon")
 	}
 	if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port) {
-		return "", fmt.Errorf("%q: the port is not a number from 1 to 65535", s)
+		return "", errors.New("has a port that is not a number from 1 to 65535")
 	}
 	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
 		return u.Scheme + "://" + host, nil
@@ -91,9 +94,13 @@ func canonicalOrigin(s string) (string, error) {
 	return u.Scheme + "://" + host + ":" + port, nil
 }
 
+// validHost accepts host names and addresses as a browser writes them in an origin.
 func validHost(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.String() == host
+	}
+	if endsInNumber(host) {
+		return false
 	}
 	for label := range strings.SplitSeq(host, ".") {
 		if label == "" || len(label) > 63 {
@@ -106,6 +113,16 @@ func validHost(host string) bool {
 		}
 	}
 	return len(host) <= 253
+}
+
+// endsInNumber tells whether browsers take a host for an IPv4 address (WHATWG URL, "ends in a number"):
+// they rewrite 127.1 or 0x7f.0.0.1 to four plain numbers, so no origin ever has such a name.
+func endsInNumber(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, found := strings.CutPrefix(last, "0x"); found {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // IsLoopback tells whether a host name or address is this machine itself (RFC 6761 §6.3 for the name).
