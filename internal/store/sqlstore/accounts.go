@@ -23,6 +23,7 @@ var (
 		WHERE id = $1 AND version = $6`)
 	selectOtherOfName = sql(`SELECT id FROM account WHERE username_key = $1 AND id <> $2`)
 	updatePassword    = sql(`UPDATE account SET password_hash = $2, version = version + 1 WHERE id = $1`)
+	upgradeHash       = sql(`UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
 	updateLocked      = sql(`UPDATE account SET locked = $2, version = version + 1 WHERE id = $1`)
 	deleteAccount     = sql(`DELETE FROM account WHERE id = $1`)
 
@@ -91,7 +92,10 @@ func (s *Store) oneAccount(ctx context.Context, q *statement, key []byte) (oauth
 // ListAccounts lists by case-folded user name.
 func (s *Store) ListAccounts(ctx context.Context, after string, limit int) ([]oauth.Account, error) {
 	var list []oauth.Account
-	err := s.db.read(ctx, selectAccounts, func(r row) { list = append(list, accountAt(r)) }, nameKey(after), limit)
+	err := s.db.view(ctx, func(t tx) error {
+		list = nil
+		return t.last(selectAccounts, func(r row) { list = append(list, accountAt(r)) }, nameKey(after), limit)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +137,14 @@ func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep 
 		}
 		endAccount(t, id, keep)
 		record(t, a)
+		return nil
+	})
+}
+
+// UpgradePasswordHash replaces the hash old by one of the same password.
+func (s *Store) UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash string) error {
+	return s.db.write(ctx, func(t tx) error {
+		t.do(upgradeHash, id[:], old, hash)
 		return nil
 	})
 }

@@ -15,8 +15,9 @@ import (
 const auditColumns = `id, happened, event, actor, account_id, client_id, session_id, address, detail, times`
 
 var (
-	insertAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
-	foldAudit   = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	insertAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO NOTHING`)
+	foldAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET times = audit.times + excluded.times,
 			happened = excluded.happened, client_id = excluded.client_id, address = excluded.address, detail = excluded.detail`)
 	selectAudits = sql(`SELECT ` + auditColumns + ` FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`)
@@ -92,7 +93,10 @@ func (s *Store) Audits(ctx context.Context, before oauth.ID, limit int) ([]store
 		before = oauth.ID(bytes.Repeat([]byte{0xff}, len(before)))
 	}
 	var list []store.Audit
-	err := s.db.read(ctx, selectAudits, func(r row) { list = append(list, auditAt(r)) }, before[:], limit)
+	err := s.db.view(ctx, func(t tx) error {
+		list = nil
+		return t.last(selectAudits, func(r row) { list = append(list, auditAt(r)) }, before[:], limit)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -22,16 +22,17 @@ type tx interface {
 	last(s *statement, scan func(row), args ...any) error
 }
 
-// engine is one of the two databases. The functions given to write and appending may run more than once,
-// and on another goroutine.
+// engine is one of the two databases. The functions given to write may run more than once and, as those
+// that scan, on another goroutine: what they set is to be read only where no error came back.
 type engine interface {
-	// read runs one statement that only reads.
+	// read runs one statement that only reads. Where the connection breaks, scan may see a row twice.
 	read(ctx context.Context, s *statement, scan func(row), args ...any) error
 	// view runs several reads on one state of the database.
 	view(ctx context.Context, verb func(tx) error) error
 	// write runs the verb as one transaction.
 	write(ctx context.Context, verb func(tx) error) error
-	// appending is write for verbs that use do alone and wait for nobody's locks.
+	// appending is write for verbs that use do alone, wait for nobody's locks, and would change nothing if
+	// they were run again.
 	appending(ctx context.Context, verb func(tx) error) error
 	now(ctx context.Context) (time.Time, error)
 	// durability is the setting that makes a commit wait for the disk.

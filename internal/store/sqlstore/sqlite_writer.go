@@ -7,9 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"sync"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-id/usher/internal/store"
 )
 
 // sqliteWriter is the one goroutine that writes. While it waits for the disk, callers gather; the next
@@ -19,11 +20,8 @@ type sqliteWriter struct {
 	path  string
 	stats *counters
 	log   *slog.Logger
-	jobs  chan *sqliteJob
+	jobs  *queue[*sqliteJob]
 	done  chan struct{}
-	// closing guards jobs: whoever sends holds it shared, so that nobody sends after it was closed.
-	closing sync.RWMutex
-	closed  bool
 }
 
 // sqliteJob is a verb that waits to be committed.
@@ -48,7 +46,7 @@ const (
 func startSQLiteWriter(conn *sqlite.Conn, path string, stats *counters, log *slog.Logger) *sqliteWriter {
 	w := &sqliteWriter{
 		conn: conn, path: path, stats: stats, log: log,
-		jobs: make(chan *sqliteJob, batchLimit),
+		jobs: newQueue[*sqliteJob](batchLimit),
 		done: make(chan struct{}),
 	}
 	go w.loop()
@@ -58,43 +56,28 @@ func startSQLiteWriter(conn *sqlite.Conn, path string, stats *counters, log *slo
 // run hands the verb to the writer and waits for its commit. Once the writer has begun, the outcome is
 // the caller's whether or not it hung up: it cannot leave with a verb half known.
 func (w *sqliteWriter) run(ctx context.Context, verb func(tx) error) error {
-	if err := ctx.Err(); err != nil {
+	j := &sqliteJob{ctx: ctx, verb: verb, done: make(chan struct{})}
+	if err := w.jobs.put(ctx, j); err != nil {
 		return err
 	}
-	j := &sqliteJob{ctx: ctx, verb: verb, done: make(chan struct{})}
-	w.closing.RLock()
-	if w.closed {
-		w.closing.RUnlock()
-		return errClosed
-	}
-	w.jobs <- j
-	w.closing.RUnlock()
 	<-j.done
 	return j.err
 }
 
 func (w *sqliteWriter) close() error {
-	w.closing.Lock()
-	if w.closed {
-		w.closing.Unlock()
-		return nil
-	}
-	w.closed = true
-	close(w.jobs)
-	w.closing.Unlock()
+	w.jobs.close()
 	<-w.done
 	return w.conn.Close()
 }
 
 func (w *sqliteWriter) loop() {
 	defer close(w.done)
-	batch := make([]*sqliteJob, 0, batchLimit)
+	space := make([]*sqliteJob, 0, batchLimit)
 	for commits := 1; ; commits++ {
-		first, open := <-w.jobs
-		if !open {
+		batch := w.jobs.next(space)
+		if batch == nil {
 			return
 		}
-		batch = w.gather(append(batch[:0], first))
 		w.commit(batch)
 		for _, j := range batch {
 			close(j.done)
@@ -104,22 +87,6 @@ func (w *sqliteWriter) loop() {
 			w.shortenLog()
 		}
 	}
-}
-
-// gather adds whatever is waiting.
-func (w *sqliteWriter) gather(batch []*sqliteJob) []*sqliteJob {
-	for len(batch) < batchLimit {
-		select {
-		case j, open := <-w.jobs:
-			if !open {
-				return batch
-			}
-			batch = append(batch, j)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // commit runs the jobs in one transaction and sets their errors.
@@ -179,6 +146,10 @@ func (w *sqliteWriter) savepoint(j *sqliteJob) (err error) {
 	}
 	if err = w.protect(j.verb); err == nil {
 		return sqliteRun(w.conn, "RELEASE verb")
+	}
+	switch sqlite.ErrCode(err) {
+	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey:
+		err = fmt.Errorf("%w: %w", store.ErrConflict, err)
 	}
 	if w.conn.AutocommitEnabled() {
 		return err

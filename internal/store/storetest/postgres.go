@@ -1,0 +1,226 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// server is the PostgreSQL that the tests of one binary share.
+var server struct {
+	once    sync.Once
+	managed atomic.Bool
+	url     string
+	stop    func()
+	err     error
+	made    atomic.Int64
+}
+
+// Main runs the tests and then stops the PostgreSQL that they started. It belongs in TestMain:
+//
+//	func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func Main(m *testing.M) int {
+	server.managed.Store(true)
+	code := m.Run()
+	if server.stop != nil {
+		server.stop()
+	}
+	return code
+}
+
+// Postgres returns the URL of a fresh database on a real PostgreSQL, which the first caller in a test
+// binary starts. A machine without PostgreSQL fails the test.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	if !server.managed.Load() {
+		t.Fatal("storetest.Postgres needs storetest.Main in TestMain, which stops the server")
+	}
+	server.once.Do(func() {
+		dir, err := os.MkdirTemp("", "usher-postgres-")
+		if err != nil {
+			server.err = err
+			return
+		}
+		server.url, server.stop, server.err = StartPostgres(dir)
+		if server.err != nil {
+			os.RemoveAll(dir)
+			return
+		}
+		stop := server.stop
+		server.stop = func() {
+			stop()
+			os.RemoveAll(dir)
+		}
+	})
+	if server.err != nil {
+		t.Fatal(server.err)
+	}
+	fresh, err := CreateDatabase(t.Context(), server.url, fmt.Sprintf("test%d", server.made.Add(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fresh
+}
+
+// CreateDatabase makes an empty database on the server of url and returns its URL.
+func CreateDatabase(ctx context.Context, serverURL, name string) (string, error) {
+	u, err := url.Parse(serverURL)
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, serverURL)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0"); err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// StartPostgres makes a new cluster in dir, which is empty or missing, and starts it on a Unix socket there,
+// with fsync on. It returns the URL of its database postgres and a function that stops it; the folder stays.
+func StartPostgres(dir string) (url string, stop func(), err error) {
+	bin, err := postgresBinaries()
+	if err != nil {
+		return "", nil, err
+	}
+	owner, err := serverOwner(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "usher", "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: owner}
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
+	}
+	stop, err = runServer(bin, dir, data, owner)
+	if err != nil {
+		return "", nil, err
+	}
+	url = "postgres://usher@/postgres?host=" + dir
+	if err := waitUntilReady(url); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return url, stop, nil
+}
+
+// postgresBinaries finds the folder with initdb and postgres, the newest version first.
+func postgresBinaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.SortFunc(found, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
+	if path, err := exec.LookPath("initdb"); err == nil {
+		found = append(found, path)
+	}
+	for _, initdb := range found {
+		dir := filepath.Dir(initdb)
+		if _, err := os.Stat(filepath.Join(dir, "postgres")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("PostgreSQL is not installed here: `make test` installs it (on Debian: apt-get install postgresql)")
+}
+
+func majorVersion(initdb string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb))))
+	return n
+}
+
+// serverOwner gives dir to a user that PostgreSQL agrees to run as: it refuses root. It is nil where this
+// process is somebody else already.
+func serverOwner(dir string) (*syscall.Credential, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return nil, err
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
+}
+
+// runServer starts the server; it dies with this process.
+func runServer(bin, dir, data string, owner *syscall.Credential) (stop func(), err error) {
+	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-h", "",
+		"-c", "max_connections=400", "-c", "fsync=on", "-c", "unix_socket_permissions=0700")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
+	dieWithParent(cmd.SysProcAttr)
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		// The kernel sends the signal of dieWithParent when the thread that started the child ends.
+		runtime.LockOSThread()
+		defer close(ended)
+		defer log.Close()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return func() {
+		cmd.Process.Signal(syscall.SIGINT) // fast shutdown
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			cmd.Process.Kill()
+			<-ended
+		}
+	}, nil
+}
+
+// waitUntilReady asks until the server accepts connections.
+func waitUntilReady(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, url)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL did not come up: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
