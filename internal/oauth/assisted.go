@@ -112,24 +112,21 @@ func single(q url.Values, name string) (string, *Error) {
 	return values[0], nil
 }
 
-// parsePrompt reads prompt (OpenID Connect Core §3.1.2.1): none stands alone, unknown values are
-// ignored.
+// parsePrompt reads prompt (OpenID Connect Core §3.1.2.1): values separated by spaces. Unknown ones are
+// ignored, also beside none, which goes with no other that we know.
 func parsePrompt(s string) (Prompt, *Error) {
 	var p Prompt
-	others := false
-	for v := range strings.FieldsSeq(s) {
+	for v := range strings.SplitSeq(s, " ") {
 		switch v {
 		case "none":
 			p.None = true
-			continue
 		case "login":
 			p.Login = true
 		case "consent":
 			p.Consent = true
 		}
-		others = true
 	}
-	if p.None && others {
+	if p.None && (p.Login || p.Consent) {
 		return Prompt{}, Errorf(InvalidRequest, "prompt=none does not go with another value.")
 	}
 	return p, nil
@@ -140,7 +137,7 @@ func parseMaxAge(s string) (int, *Error) {
 		return NoMaxAge, nil
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || strings.HasPrefix(s, "+") {
+	if err != nil {
 		return 0, Errorf(InvalidRequest, "max_age is not a number of seconds.")
 	}
 	return int(min(n, math.MaxInt32)), nil
