@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // ValidRedirect is an address that a browser may be sent to. Only the validators here make one, so
@@ -13,7 +14,8 @@ type ValidRedirect struct{ uri string }
 func (r ValidRedirect) String() string { return r.uri }
 
 // PostLogoutRedirect validates post_logout_redirect_uri by exact comparison with what the client
-// registered (OpenID Connect RP-Initiated Logout §3), and adds the state.
+// registered (OpenID Connect RP-Initiated Logout §3), and adds the state. What was registered is otherwise
+// kept as it is, its query too (as RFC 6749 §3.1.2 demands of redirect URIs); it never has a fragment.
 func (c *Client) PostLogoutRedirect(uri, state string) (ValidRedirect, bool) {
 	if uri == "" || !slices.Contains(c.PostLogoutRedirectURIs, uri) {
 		return ValidRedirect{}, false
@@ -21,14 +23,13 @@ func (c *Client) PostLogoutRedirect(uri, state string) (ValidRedirect, bool) {
 	if state == "" {
 		return ValidRedirect{uri}, true
 	}
-	u, err := url.Parse(uri)
-	if err != nil {
-		return ValidRedirect{}, false
+	separator := "?"
+	if strings.HasSuffix(uri, "?") {
+		separator = ""
+	} else if strings.Contains(uri, "?") {
+		separator = "&"
 	}
-	q := u.Query()
-	q.Set("state", state)
-	u.RawQuery = q.Encode()
-	return ValidRedirect{u.String()}, true
+	return ValidRedirect{uri + separator + "state=" + url.QueryEscape(state)}, true
 }
 
 // ReturnAddress validates where the preflight may send the page back to: any address at an origin that
