@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -96,16 +97,44 @@ func newWorldOn(t testing.TB, databaseURL string) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(st.Close()) })
 	w.store = st
-	master, err := token.NewMaster(rand.Reader)
-	w.must(err)
+	costly := expensive()
+	master := costly.master
 	w.manager = &manage.Manager{Store: st, Master: master, Now: w.clock.Now, Rand: rand.Reader, Actor: "test"}
-	w.must(w.manager.Bootstrap(ctx))
-	w.alice, err = w.manager.CreateAccount(ctx, oauth.Account{Username: "alice", Name: "Alice", Email: "alice@example.com"}, password)
-	w.must(err)
+	w.must(st.Bootstrap(ctx, oauth.DefaultProfile(), costly.keys))
+	w.alice = oauth.Account{ID: newID(), Username: "alice", Name: "Alice", Email: "alice@example.com",
+		PasswordHash: costly.hash, Created: w.clock.Now()}
+	w.must(st.CreateAccount(ctx, w.alice, noAudit))
 	w.addClients(ctx)
 	w.start(log, master)
 	return w
 }
+
+// expensive is made once for all tests: keys and a password's hash.
+var expensive = sync.OnceValue(func() (e struct {
+	master token.Master
+	keys   []token.WrappedKey
+	hash   string
+}) {
+	now := time.Now().Add(-time.Minute)
+	var err error
+	if e.master, err = token.NewMaster(rand.Reader); err != nil {
+		panic(err)
+	}
+	for _, k := range []struct {
+		use token.Use
+		alg oauth.Alg
+	}{{token.UseSeal, ""}, {token.UseSign, oauth.ES256}, {token.UseSign, oauth.RS256}} {
+		made, err := token.NewKey(rand.Reader, k.use, k.alg, now, now, e.master)
+		if err != nil {
+			panic(err)
+		}
+		e.keys = append(e.keys, made)
+	}
+	if e.hash, err = authn.HashPassword(password); err != nil {
+		panic(err)
+	}
+	return e
+})
 
 func (w *world) addClients(ctx context.Context) {
 	assisted := []oauth.Capability{oauth.CapAssistedToken}
