@@ -77,6 +77,7 @@
     watched.add(target);
     const { open, setRequestHeader, send } = target;
     target.open = function(...args) {
+      if (args.length > 1) args[1] = String(args[1]);
       Reflect.apply(open, this, args);
       opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
     };

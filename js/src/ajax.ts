@@ -52,6 +52,7 @@ function watch(target: Request): void {
   const { open, setRequestHeader, send } = target;
 
   target.open = function (this: XMLHttpRequest, ...args: unknown[]) {
+    if (args.length > 1) args[1] = String(args[1]); // what is opened is what is judged
     Reflect.apply(open, this, args);
     opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
   };
