@@ -17,7 +17,7 @@ func TestParseLogout(t *testing.T) {
 	for raw, want := range map[string]oauth.LogoutRequest{
 		"": {},
 		"id_token_hint=&client_id=&post_logout_redirect_uri=&state=&for_origin=": {},
-		"unknown=1&unknown=2&ui_locales=de": {},
+		"unknown=1&unknown=2&ui_locales=de":                                      {},
 		"id_token_hint=h&client_id=c&post_logout_redirect_uri=https://a.example/o&state=s%26&for_origin=https://a.example": {
 			IDTokenHint: "h", ClientID: "c", PostLogoutRedirectURI: "https://a.example/o", State: "s&", ForOrigin: "https://a.example",
 		},
