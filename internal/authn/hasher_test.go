@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,6 +53,20 @@ func TestAbsentCostsTheSame(t *testing.T) {
 	}
 	if p.Params != absent.Params || len(p.salt) != len(absent.salt) || len(p.hash) != len(absent.hash) {
 		t.Errorf("a hash has %+v, the stand-in %+v", p, absent)
+	}
+}
+
+// The work is really done: its memory shows it, on any machine and without a clock.
+func TestAbsentIsHashed(t *testing.T) {
+	h := newHasher(1, 1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, _, err := h.Check(t.Context(), "", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used < uint64(DefaultParams.Memory)<<10 {
+		t.Errorf("an unknown user costs %d bytes", used)
 	}
 }
 
@@ -148,6 +163,12 @@ func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
 			h.leave()
 			time.Sleep(releaseAfter - 1) // of the bubble's clock: no time passes
 		}
+		if err := h.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		h.leave()
+		synctest.Wait()
 		if n := released.Load(); n != 0 {
 			t.Errorf("released %d times during a burst", n)
 		}

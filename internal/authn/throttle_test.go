@@ -186,6 +186,9 @@ func TestAddressLimiter(t *testing.T) {
 	if ok, _ := l.Allow(a, start.Add(-time.Hour)); ok {
 		t.Error("a clock set back gave an attempt")
 	}
+	if ok, _ := l.Allow(b, start.Add(-time.Hour)); !ok {
+		t.Error("a clock set back took an attempt")
+	}
 	for i := range 4 {
 		if ok, _ := l.Allow(a, start.Add(time.Hour)); ok != (i < 3) {
 			t.Errorf("attempt %d after an hour: %v", i, ok)

@@ -62,7 +62,7 @@ func DecodeAccess(b []byte) (oauth.AccessToken, error) {
 	t.Expires = d.seconds()
 	t.ClientID = d.string()
 	t.Subject = d.string()
-	if n := d.uvarint(); n > maxAccessScope || n > uint64(len(d.rest)) {
+	if n := d.uvarint(); n > maxAccessScope {
 		d.ok = false
 	} else if n > 0 {
 		t.Scope = make([]string, n)

@@ -63,6 +63,15 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// A policy that publishes for longer than a key lasts makes no sense, but not a key each minute either.
+func TestDueWaitsForTheNext(t *testing.T) {
+	hasty := token.Policy{SignEvery: 90 * day, SealEvery: day / 2, Publish: day, Keep: day}
+	keys := append([]token.WrappedKey{seal("a", 0), seal("b", 1)}, signing...)
+	if due := token.Due(keys, start.Add(day-1), hasty); due != nil {
+		t.Errorf("got %v while a next key is there", due)
+	}
+}
+
 func TestState(t *testing.T) {
 	keys := []token.WrappedKey{seal("c", 60), seal("a", 0), seal("b", 30), at("es", token.UseSign, oauth.ES256, 40)}
 	tests := map[string]struct {
