@@ -22,8 +22,9 @@ export async function look(tab: Page, { scheme, size }: Look): Promise<void> {
 }
 
 /**
- * What is wrong with a page, or with one frame of it, in all looks: findings of axe that are serious or
- * critical, a page that scrolls sideways, dark mode that changes nothing.
+ * What is wrong with a page, or with one frame of it: a page that scrolls sideways in any look, findings of
+ * axe that are serious or critical (in light and wide, dark and narrow: colours do not depend on the width),
+ * dark mode that changes nothing.
  */
 export async function faults(tab: Page, place: Page | Frame = tab): Promise<string[]> {
   const found: string[] = [];
@@ -34,10 +35,11 @@ export async function faults(tab: Page, place: Page | Frame = tab): Promise<stri
     await place.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     const { overflow, ground } = await place.evaluate(() => ({
       overflow: document.documentElement.scrollWidth - innerWidth,
-      ground: getComputedStyle(document.body).backgroundColor,
+      ground: getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color,
     }));
     grounds.add(`${each.scheme} ${ground}`);
     if (overflow > 0) found.push(`${at}scrolls sideways by ${overflow} px`);
+    if ((each.scheme === "light") !== (each.size === "wide")) continue;
     for (const finding of await findings(place)) found.push(at + finding);
   }
   if (new Set([...grounds].map((g) => g.slice(g.indexOf(" ")))).size < 2) found.push(`light and dark look alike: ${[...grounds].join(", ")}`);

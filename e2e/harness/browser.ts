@@ -70,7 +70,8 @@ export async function chromium(options: Options): Promise<Session> {
       "--disable-sync",
       // A click on a frame that has just appeared is dropped by default, to protect people from it.
       "--disable-features=DiscardInputEventsToRecentlyMovedFrames",
-      `--host-resolver-rules=${[...rules, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"].join(", ")}`,
+      // Nothing leaves this machine, whatever a page asks for.
+      `--host-resolver-rules=${[...rules, "MAP localhost 127.0.0.1", "MAP 127.0.0.1 127.0.0.1", "MAP * ~NOTFOUND"].join(", ")}`,
       ...(options.checkCertificates ? [] : ["--ignore-certificate-errors"]),
     ],
   });

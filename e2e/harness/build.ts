@@ -9,7 +9,7 @@ export function globalSetup(): void {
   mkdirSync(BUILD, { recursive: true });
   const go = (args: string[], cwd: string): string =>
     execFileSync("go", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 300_000 });
-  go(["build", "-o", join(BUILD, "usher"), "./cmd/usher"], ROOT);
+  go(["build", "-o", BUILD, "./cmd/usher", "./examples/javascript-spa"], ROOT);
   // The Go distribution has a program that makes a self-signed certificate.
   const maker = join(go(["env", "GOROOT"], ROOT).trim(), "src/crypto/tls/generate_cert.go");
   go(["run", maker, "--host", "localhost,127.0.0.1", "--ecdsa-curve", "P256", "--duration", "24h"], BUILD);

@@ -10,19 +10,23 @@ import { until } from "./wait.ts";
 
 const BINARY = join(BUILD, "usher");
 
+export interface Command {
+  /** Standard input. */
+  input?: string;
+  /** The home folder. */
+  home?: string;
+}
+
 export interface Usher {
   /** https://localhost:port */
   readonly server: string;
-  readonly port: number;
   /** The example: http://localhost:port */
   readonly app: string;
   readonly data: string;
   readonly username: string;
   readonly password: string;
-  /** What the demo printed. */
-  readonly printed: () => string;
   /** Runs a command on the demo's database and returns what it printed. */
-  cli(args: string[], input?: string): Promise<string>;
+  cli(args: string[], command?: Command): Promise<string>;
   /** Adds a client for pages at these origins and waits until the server knows it. */
   client(id: string, origins: string[], ...flags: string[]): Promise<void>;
   stop(): Promise<void>;
@@ -37,45 +41,40 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts the demo and waits until it says that it is ready. */
+/** Starts the demo on free ports and waits until it says that it is ready. */
 export async function startDemo(): Promise<Usher> {
   const data = mkdtempSync(join(tmpdir(), "usher-e2e-data-"));
-  const [port, appPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
-  const child = spawn(BINARY, ["demo", "--data", data, "--port", String(port), "--app-port", String(appPort), "--metrics-port", String(metricsPort)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(BINARY, ["demo", "--data", data, "--port", "0", "--app-port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
   child.stdout.on("data", (chunk) => (printed += String(chunk)));
   child.stderr.on("data", (chunk) => (printed += String(chunk)));
-  const server = `https://localhost:${port}`;
+  const end = async (): Promise<void> => {
+    await stop(child);
+    rmSync(data, { recursive: true, force: true });
+  };
+  const told = await until("the demo to say where it is", () => {
+    if (child.exitCode !== null) throw new Error(`usher demo ended: ${printed}`);
+    const app = /Open +(\S+)/.exec(printed)?.[1];
+    const user = /Sign in as +(\S+), password (\S+)/.exec(printed);
+    const server = /Server +(\S+)/.exec(printed)?.[1];
+    if (!printed.includes("Ctrl-C") || !app || !server || !user?.[1] || !user[2]) return undefined;
+    return { app, server, username: user[1], password: user[2] };
+  }).catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   const usher: Usher = {
-    server,
-    port,
-    app: `http://localhost:${appPort}`,
+    ...told,
     data,
-    username: "demo",
-    password: "demo",
-    printed: () => printed,
-    cli: (args, input) => run(data, args, input),
+    cli: (args, options) => run(data, args, options),
     client: async (id, origins, ...flags) => {
       await run(data, ["client", "add", id, ...origins.flatMap((origin) => ["--origin", origin]), ...flags]);
-      const address = `${server}/oauth/v2/oauth-assisted-token?prompt=none&client_id=${id}&for_origin=${encodeURIComponent(origins[0] ?? "")}`;
+      const origin = encodeURIComponent(origins[0]?.replace("*", "x") ?? "");
+      const address = `${told.server}/oauth/v2/oauth-assisted-token?prompt=none&client_id=${id}&for_origin=${origin}`;
       await until(`the server to know the client ${id}`, async () => (await fetchFrom(usher, address)).status === 200);
     },
-    stop: async () => {
-      await stop(child);
-      rmSync(data, { recursive: true, force: true });
-    },
+    stop: end,
   };
-  try {
-    await until("the demo to be ready", async () => {
-      if (child.exitCode !== null) throw new Error(`usher demo ended: ${printed}`);
-      return (await fetchFrom(usher, `${server}/oauth/v2/oauth-anonymous/.well-known/openid-configuration`)).status === 200;
-    });
-  } catch (error) {
-    await usher.stop();
-    throw new Error(`${String(error)}\n${printed}`);
-  }
   return usher;
 }
 
@@ -88,14 +87,23 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(force);
 }
 
-function run(data: string, args: string[], input = ""): Promise<string> {
+function run(data: string, args: string[], { input = "", home }: Command = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(BINARY, [...args, "--data", data], { timeout: 20_000 }, (error, stdout, stderr) => {
+    const env = home ? { ...process.env, HOME: home } : process.env;
+    const child = execFile(BINARY, [...args, "--data", data], { timeout: 20_000, env }, (error, stdout, stderr) => {
       if (error) reject(new Error(`usher ${args.join(" ")}: ${error.message}\n${stdout}${stderr}`));
       else resolve(stdout);
     });
     child.stdin?.end(input);
   });
+}
+
+/** Starts the example by itself, beside the demo's server; it is there once the promise is fulfilled. */
+export async function startExample(usher: Usher, client: string, port: number): Promise<() => Promise<void>> {
+  const flags = ["-server", usher.server, "-addr", `localhost:${port}`, "-client", client, "-data", usher.data];
+  const child = spawn(join(BUILD, "javascript-spa"), flags, { stdio: ["ignore", "ignore", "inherit"] });
+  await until("the example to answer", async () => (await fetch(`http://localhost:${port}/`)).ok);
+  return () => stop(child);
 }
 
 export interface Fetched {

@@ -18,13 +18,20 @@ const type = async (tab: Page): Promise<void> => signIn(await visibleFrame(tab, 
 /** Presses a button, and reads the whole token that it shows. */
 async function tokenFrom(tab: Page, button: string, result: string, act?: () => Promise<void>): Promise<string> {
   assert.equal((await press(tab, button, act)).outcome, "resolved");
-  await tab.click(`#${result} dd button`);
-  return tab.$eval(`#${result} .token`, (e) => e.textContent ?? "");
+  await tab.click(`#${result} [aria-label="Show all of token"]`);
+  return tab.$eval(`#${result} dd:has([aria-label="Show all of token"]) .token`, (e) => e.textContent ?? "");
 }
 
 describe("third-party cookies blocked", () => {
   it("the browser really drops them: a first-party session does not reach the frame", async () => {
     const tab = await open();
+    const own = await w.session.tab();
+    await own.goto(`${w.usher.server}/oauth/v2/oauth-assisted-token?client_id=client-assisted-example&for_origin=${encodeURIComponent(w.usher.app)}`);
+    await signIn(own, w.usher.username, w.usher.password);
+    await own.waitForFunction(() => !document.querySelector("#username"));
+    const cookies = await w.session.browser.cookies();
+    assert.ok(cookies.some((cookie) => cookie.name === "__Host-usher-session"), "there is a first-party session");
+    await tab.bringToFront();
     assert.equal((await press(tab, "getTokens")).members["error"], "interaction_required");
   });
 

@@ -1,5 +1,5 @@
-// One test for each sentence of section 4 of the contract, by its words. Where another file has the
-// test, the sentence names it, and that it is there is checked.
+// One test for each sentence that the browser library promises to apps, by its words. Where another file
+// has the test, the sentence names it, and that it is there is checked.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

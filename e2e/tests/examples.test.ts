@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import { age } from "../harness/database.ts";
+import { freePort, startExample } from "../harness/usher.ts";
 import { press, showsFrame, signIn, visibleFrame } from "../harness/user.ts";
 import { until } from "../harness/wait.ts";
 import { visit, world, type World } from "../harness/world.ts";
@@ -34,6 +35,7 @@ describe("the six examples", () => {
     assert.ok(first.sent.some((line) => line.includes("prompt=none")), "the hidden request comes first");
     assert.equal(await showsFrame(tab), false);
     const second = await press(tab, "getTokensWithPopup");
+    assert.ok(first.sent.length === 2 && !first.sent[1]?.includes("prompt="), "then the visible one");
     assert.deepEqual(second.sent, ["nothing: the token at hand is still good"]);
     assert.equal(second.members["expires"], first.members["expires"]);
   });
@@ -216,11 +218,12 @@ describe("keyboard and small screens", () => {
     await tab.setViewport({ width: 360, height: 740, hasTouch: true, isMobile: true });
     const shown = await press(tab, "getTokensWithPopup", async () => {
       const frame = await visibleFrame(tab, w.usher.server);
-      const box = await tab.$eval("dialog iframe", (e) => {
-        const { x, y, width, height } = e.getBoundingClientRect();
-        return { x, y, width, height };
-      });
-      assert.deepEqual(box, { x: 0, y: 0, width: 360, height: 740 });
+      await until("the frame to fill the screen, once its entrance is over", () =>
+        tab.$eval("dialog iframe", (e) => {
+          const { x, y, width, height } = e.getBoundingClientRect();
+          return x === 0 && y === 0 && width === 360 && height === 740;
+        }),
+      );
       for (const place of [tab.mainFrame(), frame]) {
         assert.ok(await place.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
       }
@@ -228,5 +231,22 @@ describe("keyboard and small screens", () => {
     });
     assert.equal(shown.outcome, "resolved");
     assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= 360));
+  });
+});
+
+describe("the example alone", () => {
+  it("runs beside a server of its own choice, and its API checks the token there", async () => {
+    const port = await freePort();
+    const app = `http://localhost:${port}`;
+    await w.usher.client("alone", [app], "--scope", "openid");
+    const end = await startExample(w.usher, "alone", port);
+    try {
+      const tab = await visit(w, app);
+      assert.equal((await press(tab, "getTokensWithPopup", () => type(tab))).outcome, "resolved");
+      const { members } = await press(tab, "getResource");
+      assert.equal(members["client_id"], "alone");
+    } finally {
+      await end();
+    }
   });
 });

@@ -1,4 +1,4 @@
-// The known apps of the contract, which use the API exactly as its section 5 says.
+// Two apps as their authors wrote them, years before this server: they have to run unchanged.
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { after, before, describe, it } from "node:test";

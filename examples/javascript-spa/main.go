@@ -1,5 +1,5 @@
-// Command javascript-spa serves the JavaScript example by itself, beside a server that runs elsewhere
-// (for instance `usher demo -no-example`, or one that an operator configured).
+// Command javascript-spa serves the JavaScript example by itself, beside a server that runs elsewhere,
+// for instance `usher demo --no-app`.
 //
 // Everything that is worth reading is in the folder app: the page and its JavaScript in app/static,
 // the API that checks the token in app/api.go.
@@ -79,5 +79,9 @@ func trusting(caFile string) (*http.Client, error) {
 
 // defaultData is where `usher demo` keeps its data.
 func defaultData() string {
-	return "usher-demo"
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "."
+	}
+	return filepath.Join(dir, "usher-demo")
 }

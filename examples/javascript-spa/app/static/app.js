@@ -54,30 +54,40 @@
     return ["GET /api", header ? `Authorization: ${header.slice(0, 15)}…` : "no Authorization header"];
   }
 
-  // Sent collects the requests that this page makes to the server from now on, as the browser saw them.
-  // The library's requests carry no secret in their addresses, so they can be shown as they are.
+  // Sent collects the requests that the library makes to the server from now on: the frames that it adds to
+  // the page, and what it fetches. Their addresses carry no secret, so they can be shown as they are.
   class Sent {
     constructor(lines) {
-      this.own = lines;
-      this.start = performance.now();
+      this.collected = lines;
+      this.frames = new MutationObserver((records) => this.addFrames(records));
+      this.frames.observe(document, { childList: true, subtree: true });
+      this.fetches = new PerformanceObserver((list) => this.addFetches(list.getEntries()));
+      this.fetches.observe({ type: "resource" });
     }
 
+    add(kind, url) {
+      if (url.startsWith(`${server}/`)) this.collected.push(`${kind} ${url}`);
+    }
+
+    addFrames(records) {
+      const added = records.flatMap(({ addedNodes }) => [...addedNodes]).filter((node) => node instanceof Element);
+      const frames = added.flatMap((node) => (node.matches("iframe") ? [node] : [...node.querySelectorAll("iframe")]));
+      for (const { src } of frames) this.add("frame", src);
+    }
+
+    addFetches(entries) {
+      for (const { initiatorType, name } of entries) if (initiatorType === "fetch") this.add("fetch", name);
+    }
+
+    // lines ends the collection.
     lines() {
-      const seen = observed
-        .concat(observer.takeRecords())
-        .filter((e) => e.startTime >= this.start && e.name.startsWith(`${server}/`))
-        .map((e) => `${e.initiatorType === "iframe" ? "frame" : e.initiatorType} ${e.name}`);
-      const all = this.own.concat(seen);
-      return all.length ? all : ["nothing: the token at hand is still good"];
+      this.addFrames(this.frames.takeRecords());
+      this.addFetches(this.fetches.takeRecords());
+      this.frames.disconnect();
+      this.fetches.disconnect();
+      return this.collected.length ? this.collected : ["nothing: the token at hand is still good"];
     }
   }
-
-  const observed = [];
-  const observer = new PerformanceObserver((list) => {
-    observed.push(...list.getEntries());
-    observed.splice(0, Math.max(0, observed.length - 100));
-  });
-  observer.observe({ type: "resource" });
 
   function show(result, sent, outcome, answer) {
     const list = element("ul");
