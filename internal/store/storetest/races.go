@@ -1,0 +1,406 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+)
+
+// racers is how many goroutines meet in each race.
+const racers = 32
+
+var raceTests = map[string]func(*fixture){
+	"race: Delegate":                   raceDelegate,
+	"race: Delegate and EndSession":    raceDelegateEndSession,
+	"race: Delegate and EndDelegation": raceDelegateEndDelegation,
+	"race: Delegate and client":        raceDelegateClient,
+	"race: StartSession and SetLocked": raceStartSessionLock,
+	"race: CreateAccount":              raceCreateAccount,
+	"race: UpdateAccount":              raceUpdateAccount,
+	"race: PutClient":                  racePutClient,
+	"race: AddKey":                     raceAddKey,
+	"race: ReplaceKeys":                raceReplaceKeys,
+	"race: CountAttempt":               raceCountAttempt,
+	"race: GrantConsent":               raceGrantConsent,
+	"race: failed sign-ins":            raceFailedSignIns,
+	"race: RevokeToken":                raceRevokeToken,
+	"race: Purge":                      racePurge,
+	"race: callers that hang up":       raceHangUp,
+}
+
+// race runs f in many goroutines that start together and returns their errors.
+func race(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	var start, done sync.WaitGroup
+	start.Add(1)
+	for i := range n {
+		done.Go(func() {
+			start.Wait()
+			errs[i] = f(i)
+		})
+	}
+	start.Done()
+	done.Wait()
+	return errs
+}
+
+// winners counts those without an error; the others must have failed with one of want.
+func (f *fixture) winners(errs []error, want ...error) (n int) {
+	f.Helper()
+	for _, err := range errs {
+		if err == nil {
+			n++
+			continue
+		}
+		if !isOneOf(err, want) {
+			f.Fatalf("error %v, want one of %v", err, want)
+		}
+	}
+	return n
+}
+
+func isOneOf(err error, list []error) bool {
+	for _, e := range list {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func raceDelegate(f *fixture) {
+	c := f.client()
+	s := f.session(f.account())
+	ids := make([]oauth.ID, racers)
+	var all []string
+	for i := range racers {
+		all = append(all, fmt.Sprintf("scope%d", i))
+	}
+	f.winners(race(racers, func(i int) error {
+		d, err := f.st.Delegate(f.Context(), f.newDelegation(s, c.ID, all[i]), f.now, store.Audit{})
+		ids[i] = d.ID
+		return err
+	}))
+	got, err := f.st.StandingOf(f.Context(), s.ID, c.ID)
+	f.must(err)
+	for _, id := range ids {
+		f.same("delegation", id, got.Delegation.ID)
+	}
+	if len(got.Delegation.Scope) != racers || !oauth.Subset(all, got.Delegation.Scope) {
+		f.Errorf("a scope was lost: %v", got.Delegation.Scope)
+	}
+}
+
+func raceDelegateEndSession(f *fixture) {
+	clients := make([]oauth.Client, racers)
+	for i := range clients {
+		clients[i] = f.client()
+	}
+	for range 4 {
+		s := f.session(f.account())
+		ids := make([]oauth.ID, racers)
+		f.winners(race(racers, func(i int) error {
+			if i%8 == 3 {
+				return f.st.EndSession(f.Context(), s.ID, store.Audit{})
+			}
+			d, err := f.st.Delegate(f.Context(), f.newDelegation(s, clients[i].ID, "read"), f.now, store.Audit{})
+			ids[i] = d.ID
+			return err
+		}), store.ErrEnded)
+		// With the session's ID back in place, a delegation that was left behind would show.
+		f.must(f.st.StartSession(f.Context(), s, nil, nil, store.Audit{}))
+		for i := range clients {
+			got, err := f.st.StandingOf(f.Context(), s.ID, clients[i].ID)
+			f.must(err)
+			if got.Delegation != nil {
+				f.Fatal("a delegation survived its session")
+			}
+			f.want("token", f.tokenError(ids[i]), store.ErrNotFound)
+		}
+	}
+}
+
+// raceDelegateEndDelegation: a session that lives never answers that it ended.
+func raceDelegateEndDelegation(f *fixture) {
+	c := f.client()
+	s := f.session(f.account())
+	f.winners(race(racers, func(i int) error {
+		d, err := f.st.Delegate(f.Context(), f.newDelegation(s, c.ID, "read"), f.now, store.Audit{})
+		if err != nil || i%4 != 0 {
+			return err
+		}
+		return f.st.EndDelegation(f.Context(), d.ID, store.Audit{})
+	}))
+}
+
+// raceDelegateClient disables and removes a client that is being used.
+func raceDelegateClient(f *fixture) {
+	sessions := make([]oauth.Session, racers)
+	for i := range sessions {
+		sessions[i] = f.session(f.account())
+	}
+	for _, remove := range []bool{false, true} {
+		c := f.client()
+		f.winners(race(racers, func(i int) error {
+			if i != racers/2 {
+				_, err := f.st.Delegate(f.Context(), f.newDelegation(sessions[i], c.ID, "read"), f.now, store.Audit{})
+				return err
+			}
+			if remove {
+				return f.st.RemoveClient(f.Context(), c.ID, store.Audit{})
+			}
+			c.Disabled = true
+			return f.st.PutClient(f.Context(), c, 1, store.Audit{})
+		}), store.ErrEnded)
+		for _, s := range sessions {
+			got, err := f.st.StandingOf(f.Context(), s.ID, c.ID)
+			f.must(err)
+			if got.Delegation != nil {
+				f.Fatal("a delegation survived its client")
+			}
+		}
+	}
+}
+
+func raceStartSessionLock(f *fixture) {
+	for range 4 {
+		acc := f.account()
+		ids := make([]oauth.ID, racers)
+		f.winners(race(racers, func(i int) error {
+			if i == racers/2 {
+				return f.st.SetLocked(f.Context(), acc.ID, true, store.Audit{})
+			}
+			s := f.newSession(acc)
+			ids[i] = s.ID
+			return f.st.StartSession(f.Context(), s, nil, nil, store.Audit{})
+		}), store.ErrEnded)
+		// A session that was left behind would be there again with the account.
+		f.must(f.st.SetLocked(f.Context(), acc.ID, false, store.Audit{}))
+		for _, id := range ids {
+			f.want("session", f.sessionError(id), store.ErrNotFound)
+		}
+	}
+}
+
+func raceCreateAccount(f *fixture) {
+	name := "raced-" + newID().String()
+	n := f.winners(race(racers, func(i int) error {
+		return f.st.CreateAccount(f.Context(), oauth.Account{ID: newID(), Username: name, Created: f.now}, store.Audit{})
+	}), store.ErrConflict)
+	f.same("winners", n, 1)
+}
+
+func raceUpdateAccount(f *fixture) {
+	acc := f.account()
+	n := f.winners(race(racers, func(i int) error {
+		return f.st.UpdateAccount(f.Context(), acc, 1, store.Audit{})
+	}), store.ErrConflict)
+	f.same("winners", n, 1)
+
+	// One name for many accounts.
+	accounts := make([]oauth.Account, racers)
+	name := "wanted-" + newID().String()
+	for i := range accounts {
+		accounts[i] = f.account()
+		accounts[i].Username = name
+	}
+	n = f.winners(race(racers, func(i int) error {
+		return f.st.UpdateAccount(f.Context(), accounts[i], 1, store.Audit{})
+	}), store.ErrConflict)
+	f.same("winners of the name", n, 1)
+}
+
+func racePutClient(f *fixture) {
+	c := f.client()
+	for was := int64(1); was < 4; was++ {
+		n := f.winners(race(racers, func(i int) error {
+			return f.st.PutClient(f.Context(), c, was, store.Audit{})
+		}), store.ErrConflict)
+		f.same("winners", n, 1)
+	}
+	c.ID = newID().String()
+	n := f.winners(race(racers, func(i int) error {
+		return f.st.PutClient(f.Context(), c, 0, store.Audit{})
+	}), store.ErrConflict)
+	f.same("creators", n, 1)
+}
+
+// raceAddKey rotates on many nodes at once.
+func raceAddKey(f *fixture) {
+	activates := f.now.Add(1000 * time.Hour)
+	stored := make([]bool, racers)
+	f.winners(race(racers, func(i int) (err error) {
+		stored[i], err = f.st.AddKey(f.Context(), f.key(activates.Add(time.Duration(i))), activates, store.Audit{})
+		return err
+	}))
+	n := 0
+	for _, b := range stored {
+		if b {
+			n++
+		}
+	}
+	f.same("keys stored", n, 1)
+}
+
+func raceReplaceKeys(f *fixture) {
+	old := f.key(f.now.Add(-time.Hour))
+	f.must(f.st.ReplaceKeys(f.Context(), nil, []token.WrappedKey{old}, store.Audit{}))
+	n := f.winners(race(racers, func(i int) error {
+		return f.st.ReplaceKeys(f.Context(), []string{old.ID}, []token.WrappedKey{f.key(f.now.Add(-time.Minute))}, store.Audit{})
+	}), store.ErrConflict)
+	f.same("winners", n, 1)
+}
+
+func raceBootstrap(f *fixture) {
+	f.winners(race(racers, func(i int) error {
+		return f.st.Bootstrap(f.Context(), oauth.DefaultProfile(), []token.WrappedKey{f.key(f.now)})
+	}))
+	got := f.load()
+	f.same("keys", len(got.Keys), 1)
+	f.same("revision", got.Revision, int64(1))
+}
+
+func raceCountAttempt(f *fixture) {
+	const bucket, each = 2, 4
+	var mu sync.Mutex
+	seen := map[float64]bool{}
+	f.winners(race(racers, func(i int) error {
+		for range each {
+			before, err := f.st.CountAttempt(f.Context(), bucket, 1, 1e6, f.now)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			seen[before] = true
+			mu.Unlock()
+		}
+		return nil
+	}))
+	f.same("levels seen", len(seen), racers*each)
+	before, err := f.st.CountAttempt(f.Context(), bucket, 1, 1e6, f.now)
+	f.must(err)
+	f.same("level", before, float64(racers*each))
+}
+
+func raceGrantConsent(f *fixture) {
+	c := f.client()
+	s := f.session(f.account())
+	f.winners(race(racers, func(i int) error {
+		return f.st.GrantConsent(f.Context(), oauth.Consent{
+			AccountID: s.AccountID, ClientID: c.ID, Scope: []string{fmt.Sprintf("scope%d", i)}, Updated: f.now,
+		}, store.Audit{})
+	}))
+	got, err := f.st.StandingOf(f.Context(), s.ID, c.ID)
+	f.must(err)
+	f.same("scopes agreed to", len(got.Consent.Scope), racers)
+}
+
+func raceFailedSignIns(f *fixture) {
+	acc := newID()
+	a := f.audit(store.EventSignInFailed)
+	a.AccountID = acc
+	f.winners(race(racers, func(i int) error { return f.st.RecordFailedSignIn(f.Context(), a) }))
+	list, err := f.st.Audits(f.Context(), oauth.ID{}, 100_000)
+	f.must(err)
+	count := 0
+	for _, a := range list {
+		if a.AccountID == acc {
+			count += a.Count
+		}
+	}
+	f.same("failed sign-ins", count, racers)
+}
+
+// raceRevokeToken: once the verb returned, every read says so.
+func raceRevokeToken(f *fixture) {
+	d := f.delegation(f.session(f.account()), f.client().ID)
+	f.winners(race(racers, func(i int) error {
+		for range 10 {
+			id := newID()
+			if err := f.st.RevokeToken(f.Context(), id, f.now.Add(time.Hour), f.audit(store.EventTokenRevoked)); err != nil {
+				return err
+			}
+			got, err := f.st.TokenStanding(f.Context(), d.ID, id)
+			if err != nil {
+				return err
+			}
+			if !got.Revoked {
+				return errors.New("a revoked token is good on the next read")
+			}
+		}
+		return nil
+	}))
+}
+
+// racePurge: nodes that purge at once count each row once.
+func racePurge(f *fixture) {
+	const rows = 200
+	past := f.now.Add(-1000 * time.Hour)
+	f.winners(race(racers, func(i int) error {
+		for n := i; n < rows; n += racers {
+			if err := f.st.RevokeToken(f.Context(), newID(), past, store.Audit{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	counts := make([]int, racers)
+	f.winners(race(racers, func(i int) error {
+		for {
+			n, err := f.st.Purge(f.Context(), past, time.Hour, 20)
+			if err != nil || n == 0 {
+				return err
+			}
+			counts[i] += n
+		}
+	}))
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	f.same("rows purged", total, rows)
+}
+
+// raceHangUp: half of the callers hang up at any moment; the other half never notices, and what was
+// left is done wholly or not at all.
+func raceHangUp(f *fixture) {
+	acc, c := f.account(), f.client()
+	for range 4 {
+		sessions := make([]oauth.Session, racers)
+		children := make([]*oauth.ChildSession, racers)
+		errs := race(racers, func(i int) error {
+			ctx, cancel := context.WithCancel(f.Context())
+			defer cancel()
+			sessions[i], children[i] = f.newSession(acc), f.newChild(c.ID)
+			if i%2 == 0 {
+				go cancel()
+			}
+			if _, err := f.st.Standing(ctx, sessions[i].CookieHash, c.ID); i%2 == 1 && !errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("a read that nobody cancelled: %w", err)
+			}
+			err := f.st.StartSession(ctx, sessions[i], children[i], nil, store.Audit{})
+			if err == nil {
+				err = f.st.RevokeToken(ctx, sessions[i].ID, f.now, store.Audit{})
+			}
+			return err
+		})
+		for i, err := range errs {
+			if i%2 == 1 {
+				f.want("a caller that stayed", err, nil)
+			} else if err != nil {
+				f.want("a caller that hung up", err, context.Canceled)
+			}
+			session := f.sessionError(sessions[i].ID)
+			_, child := f.st.ChildStanding(f.Context(), children[i].CookieHash, c.ID, children[i].Origin)
+			if (session == nil) != (child == nil) {
+				f.Errorf("half a verb was done: session %v, child %v", session, child)
+			}
+		}
+	}
+}
