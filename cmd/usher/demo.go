@@ -95,7 +95,7 @@ func (d *demo) runUntilSignal(cmd *cobra.Command) error {
 	defer stop()
 	defer d.Close()
 	if err := d.Open(ctx); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	if err := d.announce(cmd.OutOrStdout()); err != nil {
 		return err
@@ -199,15 +199,22 @@ func (d *demo) open(ctx context.Context) error {
 func (d *demo) masterKey(ctx context.Context) (token.Master, error) {
 	path := filepath.Join(d.Data, demoMasterKey)
 	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := d.store.Load(ctx); err == nil {
-			return token.Master{}, fmt.Errorf("%s is missing, and the keys in %s cannot be opened without it: put it back, or replace all keys with 'usher keys new-master %s' and 'usher keys reset --yes --data %s'", path, demoDatabase, path, d.Data)
-		} else if !errors.Is(err, store.ErrNotFound) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch _, err := d.store.Load(ctx); {
+	case errors.Is(err, store.ErrNotFound):
+		// The database is new; the secret of an earlier one's API would keep this one from being seeded.
+		if err := os.Remove(filepath.Join(d.Data, demoAPISecret)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return token.Master{}, err
 		}
-		if err := newMasterFile(path); err != nil {
-			return token.Master{}, err
+		if missing {
+			if err := newMasterFile(path); err != nil {
+				return token.Master{}, err
+			}
 		}
+	case err != nil:
+		return token.Master{}, err
+	case missing:
+		return token.Master{}, fmt.Errorf("%s is missing, and the keys in %s cannot be opened without it: put it back, or replace all keys with 'usher keys new-master %s' and 'usher keys reset --yes --data %s'", path, demoDatabase, path, d.Data)
 	}
 	return readMaster(path)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -55,9 +56,17 @@ func serve(ctx context.Context, c config.Config) error {
 	n := &node{Config: c, Log: log}
 	defer n.Close()
 	if err := n.open(ctx, master); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	return n.Run(ctx)
+}
+
+// unlessStopped drops an error that is only there because a signal stopped the start.
+func unlessStopped(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // open takes a configured node to the point where it can run.

@@ -1,0 +1,153 @@
+package manage
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+func TestEveryFaultOfAClientIsReportedAtOnce(t *testing.T) {
+	m, _ := newManager(t)
+	err := m.CreatePublicClient(t.Context(), oauth.Client{
+		ID: "a b", Name: " ",
+		Capabilities:           []oauth.Capability{"magic", oauth.CapIntrospection},
+		AllowedOrigins:         []oauth.OriginPattern{"https://app.example.com/", "*"},
+		RedirectURIs:           []string{"/callback", "https://a.example/cb#x"},
+		PostLogoutRedirectURIs: []string{"http://a.example/"},
+		Scope:                  []string{"everything"},
+		AccessTokenFormat:      "saml", IDTokenAlg: "none", AccessTokenSeconds: 5,
+		Audience: []string{""},
+	})
+	var invalid Invalid
+	if !errors.As(err, &invalid) {
+		t.Fatalf("got %v", err)
+	}
+	var fields []string
+	for _, f := range invalid {
+		fields = append(fields, f.Field)
+	}
+	want := []string{"id", "name", "capabilities", "capabilities", "allowed_origins", "allowed_origins",
+		"redirect_uris", "redirect_uris", "post_logout_redirect_uris", "scope", "access_token_format", "id_token_alg",
+		"access_token_seconds", "audience"}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+func TestOneFaultOfAClient(t *testing.T) {
+	many := make([]oauth.OriginPattern, 101)
+	for i := range many {
+		many[i] = oauth.OriginPattern("https://a" + strings.Repeat("b", i%60) + strings.Repeat("c", i/60) + ".example")
+	}
+	for _, tc := range []struct {
+		name, want string
+		break_     func(*oauth.Client)
+	}{
+		{"no id", "1 to 128", func(c *oauth.Client) { c.ID = "" }},
+		{"long id", "1 to 128", func(c *oauth.Client) { c.ID = strings.Repeat("x", 129) }},
+		{"quote in id", "may not be in an id", func(c *oauth.Client) { c.ID = `a"b` }},
+		{"id beyond ASCII", "may not be in an id", func(c *oauth.Client) { c.ID = "caf\u00e9" }},
+		{"direction mark in name", "not printable", func(c *oauth.Client) { c.Name = "a\u202eb" }},
+		{"long name", "more than 200", func(c *oauth.Client) { c.Name = strings.Repeat("x", 201) }},
+		{"no capability", "at least one of", func(c *oauth.Client) { c.Capabilities = nil; c.AllowedOrigins = nil }},
+		{"capability twice", "there twice", func(c *oauth.Client) { c.Capabilities = append(c.Capabilities, oauth.CapAssistedToken) }},
+		{"no origin", "give at least one", func(c *oauth.Client) { c.AllowedOrigins = nil }},
+		{"origin twice", "there twice", func(c *oauth.Client) { c.AllowedOrigins = append(c.AllowedOrigins, c.AllowedOrigins[0]) }},
+		{"http origin", "localhost", func(c *oauth.Client) { c.AllowedOrigins = []oauth.OriginPattern{"http://shop.example.com"} }},
+		{"null origin", "not an origin", func(c *oauth.Client) { c.AllowedOrigins = []oauth.OriginPattern{"null"} }},
+		{"too many origins", "more than 100", func(c *oauth.Client) { c.AllowedOrigins = many }},
+		{"public introspection", "authenticates", func(c *oauth.Client) { c.Capabilities = append(c.Capabilities, oauth.CapIntrospection) }},
+		{"lifetime", "out of range", func(c *oauth.Client) { c.AccessTokenSeconds = 86401 }},
+		{"audience", "not an audience", func(c *oauth.Client) { c.Audience = []string{"a\nb"} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, profile := &Manager{}, oauth.DefaultProfile()
+			c := spa()
+			tc.break_(&c)
+			err := m.validateClient(&c, &profile)
+			var invalid Invalid
+			if !errors.As(err, &invalid) || len(invalid) != 1 || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want one fault with %q, got %v", tc.want, err)
+			}
+		})
+	}
+	c, profile := spa(), oauth.DefaultProfile()
+	if err := (&Manager{}).validateClient(&c, &profile); err != nil {
+		t.Errorf("a good client: %v", err)
+	}
+}
+
+func TestRedirectURIs(t *testing.T) {
+	for uri, good := range map[string]bool{
+		"https://app.example.com/callback?x=1": true,
+		"https://app.example.com":              true,
+		"http://localhost:4200":                true,
+		"http://127.0.0.1:8100/api":            true,
+		"http://[::1]/":                        true,
+		"com.example.app:/callback":            true,
+		"com.example.app://callback":           true,
+		"":                                     false,
+		"/callback":                            false,
+		"//app.example.com/":                   false,
+		"https://app.example.com/#":            false,
+		"https://app.example.com/cb#frag":      false,
+		"https://user@app.example.com/":        false,
+		"https:///callback":                    false,
+		"https://*.example.com/":               false,
+		"http://app.example.com/":              false,
+		"http://localhost.evil.example/":       false,
+		"javascript:alert(1)":                  false,
+		"data:text/html,x":                     false,
+		"myapp:/callback":                      false,
+		"https://app.example.com/a b":          false,
+		"https://app.example.com/\\evil":       false,
+		"https://app.example.com/\x00":         false,
+		"https://app.example.com/%zz":          false,
+	} {
+		if problem := redirectProblem(uri); (problem == "") != good {
+			t.Errorf("%q: %q", uri, problem)
+		}
+	}
+}
+
+func TestEveryOriginOnlyUnderTheInsecureSwitch(t *testing.T) {
+	c, profile := spa(), oauth.DefaultProfile()
+	c.AllowedOrigins = []oauth.OriginPattern{"*"}
+	if err := (&Manager{}).validateClient(&c, &profile); err == nil {
+		t.Error("accepted without the switch")
+	}
+	if err := (&Manager{InsecureAnyOrigin: true}).validateClient(&c, &profile); err != nil {
+		t.Errorf("refused with the switch: %v", err)
+	}
+}
+
+func TestUnsafeClientsAreWarnedAbout(t *testing.T) {
+	c := spa()
+	if w := Warnings(&c); len(w) != 0 {
+		t.Errorf("a safe client: %v", w)
+	}
+	c.FramedInteraction = true
+	c.AllowedOrigins = []oauth.OriginPattern{"*", "https://*.example.com"}
+	if w := Warnings(&c); len(w) != 3 {
+		t.Errorf("got %v", w)
+	}
+}
+
+func FuzzRedirectURI(f *testing.F) {
+	f.Add("https://app.example.com/callback")
+	f.Add("com.example.app:/x")
+	f.Add("http://[::1]:80/#")
+	f.Fuzz(func(t *testing.T, uri string) {
+		if redirectProblem(uri) != "" {
+			return
+		}
+		lower := strings.ToLower(uri)
+		if strings.ContainsAny(uri, "#*\\ \"<>") || strings.HasPrefix(lower, "javascript:") || strings.HasPrefix(lower, "data:") || !strings.Contains(uri, ":") {
+			t.Errorf("accepted %q", uri)
+		}
+	})
+}
