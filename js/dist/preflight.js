@@ -94,7 +94,9 @@
   }
   function visitOnce() {
     if (window.top !== window || !mark()) return;
-    location.replace(`${hostUrl}${PATH}?return_to=${encodeURIComponent(location.href)}`);
+    const { href, hash } = location;
+    const page = href.slice(0, href.length - hash.length);
+    location.replace(`${hostUrl}${PATH}?return_to=${encodeURIComponent(page)}${hash}`);
   }
   function mark() {
     try {

@@ -33,10 +33,15 @@ async function check(): Promise<boolean | undefined> {
   }
 }
 
-/** Takes the whole page through the server and back, at most once in this tab's life. */
+/**
+ * Takes the whole page through the server and back, at most once in this tab's life. The fragment, which may
+ * hold a token, is not sent: the browser carries it over the redirect (RFC 9110 §10.2.2).
+ */
 function visitOnce(): void {
   if (window.top !== window || !mark()) return;
-  location.replace(`${hostUrl}${PATH}?return_to=${encodeURIComponent(location.href)}`);
+  const { href, hash } = location;
+  const page = href.slice(0, href.length - hash.length);
+  location.replace(`${hostUrl}${PATH}?return_to=${encodeURIComponent(page)}${hash}`);
 }
 
 /** Sets the marker; false where it is set already or cannot be kept, since then a visit could loop. */

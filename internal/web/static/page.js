@@ -41,7 +41,11 @@
       show.setAttribute('aria-label', visible ? 'Hide password' : 'Show password');
     });
   }
-  find('[data-focus]')?.focus();
+  // In a frame of another site a field takes the focus only once the frame itself has it.
+  const first = find('[data-focus]');
+  const focusFirst = () => document.activeElement === document.body && first?.focus();
+  focusFirst();
+  window.addEventListener('focus', focusFirst);
 
   const pages = {
     // Offers a window, and goes on when that window says it is done.
