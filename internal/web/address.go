@@ -46,12 +46,14 @@ func (p Proxies) ClientAddress(r *http.Request) netip.Addr {
 	return addr
 }
 
-// SaysHTTPS tells whether the request came over TLS: to us, or to a trusted proxy that says so.
+// SaysHTTPS tells whether the request came over TLS: to us, or to a trusted proxy that says so. Of several
+// values the last is the proxy's own; what stands before it may be a stranger's.
 func (p Proxies) SaysHTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return p.trusts(peer(r)) && r.Header.Get("X-Forwarded-Proto") == "https"
+	said := strings.Join(r.Header.Values("X-Forwarded-Proto"), ",")
+	return p.trusts(peer(r)) && strings.TrimSpace(said[strings.LastIndexByte(said, ',')+1:]) == "https"
 }
 
 func peer(r *http.Request) netip.Addr {
