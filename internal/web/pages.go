@@ -92,7 +92,7 @@ type Window struct {
 }
 
 // Done ends such a window: its script tells the opener, at our own origin, and closes it.
-type Done struct{ Origin string }
+type Done struct{}
 
 // Logout asks whether to sign out, or, with Auto, signs out by its own script.
 type Logout struct {
@@ -100,8 +100,6 @@ type Logout struct {
 	Fields map[string]string
 	// AwaitsToken: the page is in an app's frame, whose library sends the token that names the session.
 	AwaitsToken bool
-	// Message is the origin of that app.
-	Message string
 }
 
 // SignedOut is the end of a sign-out with nowhere to go back to.
