@@ -13,6 +13,20 @@ type ValidRedirect struct{ uri string }
 // String returns the address.
 func (r ValidRedirect) String() string { return r.uri }
 
+// Source is the address as a source in a content security policy: its origin, or the scheme where it is a
+// private-use one (RFC 8252 §7.1). It is empty where there is none, and never holds more than one.
+func (r ValidRedirect) Source() string {
+	u, err := url.Parse(r.uri)
+	if err != nil || u.Scheme == "" {
+		return ""
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return u.Scheme + ":"
+	}
+	origin, _ := canonicalOrigin(u.Scheme + "://" + u.Host)
+	return origin
+}
+
 // PostLogoutRedirect validates post_logout_redirect_uri by exact comparison with what the client
 // registered (OpenID Connect RP-Initiated Logout §3), and adds the state. What was registered is otherwise
 // kept as it is, its query too (as RFC 6749 §3.1.2 demands of redirect URIs); it never has a fragment.

@@ -44,6 +44,23 @@ func TestPostLogoutRedirect(t *testing.T) {
 	}
 }
 
+func TestRedirectSource(t *testing.T) {
+	for uri, want := range map[string]string{
+		"https://a.example/out?x=1": "https://a.example", "https://A.example:443": "https://a.example", "http://localhost:8080/": "http://localhost:8080",
+		"com.example.app:/out": "com.example.app:", "http://[::1]:3000/x": "http://[::1]:3000",
+		"https://a.example;script-src *": "", "https://a.example,b/": "", "https://a;b/": "", "https://*/": "", "/out": "",
+	} {
+		c := &oauth.Client{PostLogoutRedirectURIs: []string{uri}}
+		r, ok := c.PostLogoutRedirect(uri, "")
+		if got := r.Source(); !ok || got != want {
+			t.Errorf("the source of %q is %q, want %q", uri, got, want)
+		}
+	}
+	if got := (oauth.ValidRedirect{}).Source(); got != "" {
+		t.Errorf("nowhere has the source %q", got)
+	}
+}
+
 func returnTo(address string) (string, bool) {
 	listed := map[string]bool{
 		"https://a.example": true, "http://localhost:8080": true, "http://[::1]:3000": true, "https://a.example:8443": true,

@@ -27,8 +27,9 @@ func Nonce() string {
 // frameNobody is the zero ValidOrigin by its meaning.
 var frameNobody oauth.ValidOrigin
 
-// pageHeaders sets what every page of ours needs. frame is the one origin that may show it in a frame.
-func pageHeaders(h http.Header, nonce string, frame oauth.ValidOrigin, referrer string) {
+// pageHeaders sets what every page of ours needs. frame is the one origin that may show it in a frame, target
+// the source to which the answer to its form redirects, if any: Chromium holds redirects against form-action.
+func pageHeaders(h http.Header, nonce string, frame oauth.ValidOrigin, target, referrer string) {
 	ancestors := "'none'"
 	if !frame.IsZero() {
 		ancestors = frame.String()
@@ -39,7 +40,12 @@ func pageHeaders(h http.Header, nonce string, frame oauth.ValidOrigin, referrer 
 	csp.WriteString(nonce)
 	csp.WriteString("'; style-src 'self' 'nonce-")
 	csp.WriteString(nonce)
-	csp.WriteString("'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors ")
+	csp.WriteString("'; img-src 'self' data:; base-uri 'none'; form-action 'self'")
+	if target != "" {
+		csp.WriteByte(' ')
+		csp.WriteString(target)
+	}
+	csp.WriteString("; frame-ancestors ")
 	csp.WriteString(ancestors)
 	h["Content-Security-Policy"] = []string{csp.String()}
 	if frame.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -69,5 +70,24 @@ func TestPagesDoNotShareANonce(t *testing.T) {
 	second := record(func(w http.ResponseWriter) { web.WritePage(w, log, 200, oauth.ValidOrigin{}, web.SignedOut{}) })
 	if policy(t, first.Result().Header, "'none'") == policy(t, second.Result().Header, "'none'") {
 		t.Error("two answers, one nonce")
+	}
+}
+
+// Chromium holds the redirect that answers a form against form-action, so the logout page has to name where it
+// leads; no other page leads anywhere.
+func TestLogoutFormLeadsToItsTarget(t *testing.T) {
+	log, _ := logger()
+	c := &oauth.Client{PostLogoutRedirectURIs: []string{"https://app.example/out?x=1"}}
+	target, ok := c.PostLogoutRedirect("https://app.example/out?x=1", "s")
+	if !ok {
+		t.Fatal("the test's redirect is not valid")
+	}
+	for want, view := range map[string]web.View{
+		"; form-action 'self' https://app.example; ": web.Logout{Target: target}, "; form-action 'self'; ": web.Logout{},
+	} {
+		w := record(func(w http.ResponseWriter) { web.WritePage(w, log, 200, oauth.ValidOrigin{}, view) })
+		if csp := w.Result().Header.Get("Content-Security-Policy"); !strings.Contains(csp, want) {
+			t.Errorf("%q lacks %q", csp, want)
+		}
 	}
 }

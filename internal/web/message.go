@@ -30,7 +30,7 @@ func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
 		return
 	}
 	nonce := Nonce()
-	pageHeaders(w.Header(), nonce, to, "no-referrer")
+	pageHeaders(w.Header(), nonce, to, "", "no-referrer")
 	page := make([]byte, 0, len(messageHead)+len(messageScript)+len(messageObject)+len(messageTail)+len(object)+128)
 	page = append(page, messageHead...)
 	page = append(page, nonce...)

@@ -100,6 +100,8 @@ type Logout struct {
 	Fields map[string]string
 	// AwaitsToken: the page is in an app's frame, whose library sends the token that names the session.
 	AwaitsToken bool
+	// Target is where the browser is sent after the form, if anywhere.
+	Target oauth.ValidRedirect
 }
 
 // SignedOut is the end of a sign-out with nowhere to go back to.
@@ -142,7 +144,11 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 		http.Error(w, "server_error", http.StatusInternalServerError)
 		return
 	}
-	pageHeaders(w.Header(), nonce, frame, "same-origin")
+	target := ""
+	if logout, ok := v.(Logout); ok {
+		target = logout.Target.Source()
+	}
+	pageHeaders(w.Header(), nonce, frame, target, "same-origin")
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
 }
