@@ -1,6 +1,7 @@
 // What every page that a user sees has to be: readable in light and dark, wide and narrow.
 import axe from "axe-core";
 import type { Frame, Page } from "puppeteer-core";
+import { until } from "./wait.ts";
 
 const WIDE = { width: 1100, height: 800 };
 const NARROW = { width: 360, height: 740 };
@@ -12,13 +13,31 @@ export interface Look {
 
 export const LOOKS: Look[] = (["light", "dark"] as const).flatMap((scheme) => (["wide", "narrow"] as const).map((size) => ({ scheme, size })));
 
-/** Shows the tab in one look. */
+/** Shows the tab in one look, and waits until it and its frames have come to rest in it. */
 export async function look(tab: Page, { scheme, size }: Look): Promise<void> {
   await tab.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: scheme },
     { name: "prefers-reduced-motion", value: "reduce" },
   ]);
   await tab.setViewport(size === "wide" ? WIDE : NARROW);
+  for (const frame of tab.frames()) {
+    await until("transitions to end", () =>
+      frame.evaluate(
+        (dark) =>
+          new Promise<boolean>((resolve) => {
+            const atRest = (): void => resolve(document.getAnimations().length === 0 && matchMedia("(prefers-color-scheme: dark)").matches === dark);
+            requestAnimationFrame(() => requestAnimationFrame(atRest));
+          }),
+        scheme === "dark",
+      ),
+    );
+    const element = await frame.frameElement();
+    if (!element) continue;
+    await until("the frame to have its size", async () => {
+      const inside = await frame.evaluate(() => innerWidth);
+      return element.evaluate((e, width) => (e as HTMLIFrameElement).clientWidth === width, inside);
+    });
+  }
 }
 
 /**
@@ -32,7 +51,6 @@ export async function faults(tab: Page, place: Page | Frame = tab): Promise<stri
   for (const each of LOOKS) {
     await look(tab, each);
     const at = `${each.scheme}, ${each.size}: `;
-    await place.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     const { overflow, ground } = await place.evaluate(() => ({
       overflow: document.documentElement.scrollWidth - innerWidth,
       ground: getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color,

@@ -51,11 +51,11 @@
   // ownRequest says what the API is about to be sent; the library adds the header.
   function ownRequest() {
     const header = assistant.getAuthHeader();
-    return ["GET /api", header ? `Authorization: ${header.slice(0, 15)}…` : "no Authorization header"];
+    return ["GET /api", header ? `Authorization: ${header.slice(0, 17)}…${header.slice(-6)}` : "no Authorization header"];
   }
 
   // Sent collects the requests that the library makes to the server from now on: the frames that it adds to
-  // the page, and what it fetches. Their addresses carry no secret, so they can be shown as they are.
+  // the page, and what it fetches. Their addresses carry no secret, so they can be shown.
   class Sent {
     constructor(lines) {
       this.collected = lines;
@@ -65,14 +65,17 @@
       this.fetches.observe({ type: "resource" });
     }
 
-    add(kind, url) {
-      if (url.startsWith(`${server}/`)) this.collected.push(`${kind} ${url}`);
+    add(kind, address) {
+      if (!address.startsWith(`${server}/`)) return;
+      const url = new URL(address);
+      const parameters = Array.from(url.searchParams, ([name, value]) => `  ${name}=${value}`);
+      this.collected.push([`${kind} ${url.pathname}`, ...parameters].join("\n"));
     }
 
     addFrames(records) {
       const added = records.flatMap(({ addedNodes }) => [...addedNodes]).filter((node) => node instanceof Element);
       const frames = added.flatMap((node) => (node.matches("iframe") ? [node] : [...node.querySelectorAll("iframe")]));
-      for (const { src } of frames) this.add("frame", src);
+      for (const frame of frames) this.add(frame.ariaHidden === "true" ? "hidden frame" : "frame", frame.src);
     }
 
     addFetches(entries) {
@@ -124,7 +127,7 @@
       dd.textContent = text;
       return dd;
     }
-    const short = `${text.slice(0, 8)}…`;
+    const short = `${text.slice(0, 10)}…${text.slice(-6)}`;
     const token = element("span", short);
     token.className = "token";
     const toggle = element("button", "Show");
