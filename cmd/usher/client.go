@@ -25,6 +25,7 @@ force on every node within 2 seconds; no restart is needed.`,
   usher client change shop --origin https://shop.example.com --origin https://www.shop.example.com
   usher client show shop --json`,
 	}
+	onlyGroups(cmd)
 	s := addStorage(cmd)
 	cmd.AddCommand(clientAdd(s), clientChange(s), clientList(s), clientShow(s), clientResetSecret(s), clientRemove(s))
 	return cmd

@@ -28,6 +28,7 @@ which is never in the database.`,
   usher keys rotate
   usher keys revoke hXk2...`,
 	}
+	onlyGroups(cmd)
 	s := addStorage(cmd)
 	cmd.AddCommand(keysList(s), keysRotate(s), keysRevoke(s), keysReset(s), keysNewMaster(s), keysChangeMaster(s))
 	return cmd

@@ -187,7 +187,7 @@ func (n *node) start(ctx context.Context, failed chan<- error) {
 // stop ends every door but the operator's, which answers (not ready) until the others are done.
 func (n *node) stop() error {
 	n.stopping.Store(true)
-	n.Log.Info("stopping", "delay", n.ShutdownDelay, "grace", n.ShutdownGrace)
+	n.Log.Info("stopping", "delay", n.ShutdownDelay.String(), "grace", n.ShutdownGrace.String())
 	if n.ShutdownDelay > 0 {
 		<-time.After(n.ShutdownDelay)
 	}

@@ -18,10 +18,17 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
   usher user add ann`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
+	onlyGroups(root)
 	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), keysCommand(),
 		checkConfigCommand(), trustCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
+}
+
+// onlyGroups makes a command that has nothing but subcommands show its help, and refuse a subcommand that
+// does not exist: by itself it would answer that with help and success.
+func onlyGroups(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

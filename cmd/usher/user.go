@@ -24,6 +24,7 @@ flag, which other users of this machine could read.`,
   usher user lock ann
   usher user list --json`,
 	}
+	onlyGroups(cmd)
 	s := addStorage(cmd)
 	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userList(s), userShow(s),
 		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", (*manage.Manager).LockAccount),

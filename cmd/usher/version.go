@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -19,13 +21,13 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
+	v := strings.Trim(info.Main.Version, "()")
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+		if s.Key == "vcs.revision" && v == "devel" {
 			v = "devel-" + s.Value[:min(12, len(s.Value))]
 		}
 	}
-	return v
+	return cmp.Or(v, "devel")
 }
 
 func versionCommand() *cobra.Command {

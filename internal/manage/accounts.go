@@ -53,9 +53,12 @@ func (m *Manager) CreateAccount(ctx context.Context, acc oauth.Account, password
 	}
 	err = m.Store.CreateAccount(ctx, acc, a)
 	if errors.Is(err, store.ErrConflict) {
-		err = Invalid{{"username", fmt.Sprintf("there is a user %s already", acc.Username)}}
+		return acc, Invalid{{"username", fmt.Sprintf("there is a user %s already", acc.Username)}}
 	}
-	return acc, err
+	if err != nil {
+		return acc, err
+	}
+	return m.Store.Account(ctx, acc.ID)
 }
 
 // ChangeAccount reads an account, lets change edit user name, name and e-mail address, and stores it.

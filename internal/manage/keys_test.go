@@ -187,12 +187,12 @@ func TestChangeMasterKeepsTheKeys(t *testing.T) {
 	}
 }
 
-// TestKeysOverTwoYears lives through rotations hour by hour, on two nodes at once: there is always exactly
+// TestKeysOverAYear lives through rotations day by day, on two nodes at once: there is always exactly
 // one current key of each kind, a next one is published in time, and old ones go.
-func TestKeysOverTwoYears(t *testing.T) {
+func TestKeysOverAYear(t *testing.T) {
 	m, now := newManager(t)
 	policy := token.DefaultPolicy()
-	for range 2 * 365 {
+	for range 365 {
 		*now = now.Add(day)
 		var wg sync.WaitGroup
 		for range 2 {
@@ -220,15 +220,19 @@ func TestRetiredKeysStayAsLongAsTheLongestToken(t *testing.T) {
 
 func TestTendPurgesInBatches(t *testing.T) {
 	m, now := newManager(t)
-	for range purgeBatch + 10 {
-		id, err := m.newID()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Store.RevokeToken(t.Context(), id, now.Add(time.Minute), store.Audit{}); err != nil {
-			t.Fatal(err)
-		}
+	var wg sync.WaitGroup
+	for range purgeBatch + 10 { // all at once, so that they share commits
+		wg.Go(func() {
+			id, err := m.newID()
+			if err == nil {
+				err = m.Store.RevokeToken(context.Background(), id, now.Add(time.Minute), store.Audit{})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	wg.Wait()
 	*now = now.Add(2 * time.Hour)
 	tend(t, m)
 	if n, err := m.Store.Purge(t.Context(), *now, day, purgeBatch); err != nil || n != 0 {

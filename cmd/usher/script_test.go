@@ -1,0 +1,139 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"usher":    main,
+		"certutil": fakeTool,
+		"sudo":     fakeTool,
+	})
+}
+
+// fakeTool stands in for the programs that change trust stores: it writes down how it was called, and fails
+// where FAIL names it. Like certutil it does not know a certificate (-V) before it was added (-A).
+func fakeTool() {
+	name, args := filepath.Base(os.Args[0]), strings.Join(os.Args[1:], " ")
+	log := filepath.Join(os.Getenv("WORK"), "tools.log")
+	before, _ := os.ReadFile(log)
+	if err := os.WriteFile(log, append(before, []byte(name+" "+args+"\n")...), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if name == "certutil" && os.Args[1] == "-N" {
+		_ = os.WriteFile(filepath.Join(os.Getenv("HOME"), ".pki", "nssdb", "cert9.db"), nil, 0o600)
+	}
+	unknown := name == "certutil" && os.Args[1] == "-V" && !strings.Contains(string(before), "certutil -A")
+	if unknown || os.Getenv("FAIL") == name {
+		fmt.Fprintln(os.Stderr, name+": it did not work")
+		os.Exit(1)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("XDG_CONFIG_HOME", "")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeports": freePorts,
+			"waitready": waitReady,
+			"private":   private,
+			"lacks":     lacks,
+			"terminate": terminate,
+			"onlyusher": onlyUsher,
+		},
+	})
+}
+
+// freePorts sets each named variable to a port that nobody listens on.
+func freePorts(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		l, err := net.Listen("tcp", "localhost:0")
+		ts.Check(err)
+		defer l.Close()
+		ts.Setenv(name, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	}
+}
+
+// waitReady waits until an address answers with 200.
+func waitReady(ts *testscript.TestScript, _ bool, args []string) {
+	client := &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+		r, err := client.Get(args[0])
+		if err != nil {
+			continue
+		}
+		r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("%s is not ready", args[0])
+}
+
+// private checks that only the owner can read the files.
+func private(ts *testscript.TestScript, _ bool, files []string) {
+	for _, f := range files {
+		info, err := os.Stat(ts.MkAbs(f))
+		ts.Check(err)
+		if info.Mode().Perm() != 0o600 {
+			ts.Fatalf("%s has mode %04o", f, info.Mode().Perm())
+		}
+	}
+}
+
+// lacks checks that a folder does not exist or is empty.
+func lacks(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	if err == nil && len(entries) > 0 {
+		ts.Fatalf("%s holds %v", args[0], entries)
+	}
+}
+
+// terminate sends SIGTERM to what runs in the background; the kill command knows fewer signals.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			ts.Check(err)
+		}
+	}
+}
+
+// onlyUsher leaves nothing but usher on the PATH.
+func onlyUsher(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		usher := filepath.Join(dir, "usher")
+		if _, err := os.Stat(usher); err == nil {
+			ts.Check(os.Mkdir(ts.MkAbs("bin"), 0o700))
+			ts.Check(os.Symlink(usher, ts.MkAbs("bin/usher")))
+			ts.Setenv("PATH", ts.MkAbs("bin"))
+			return
+		}
+	}
+	ts.Fatalf("usher is not on the PATH")
+}
