@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usher-id/usher/internal/config"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// startDemo runs a demo on free ports until the test ends; stop ends it earlier.
+func startDemo(t *testing.T, dir string) (d *demo, stop func()) {
+	t.Helper()
+	d = &demo{Data: dir, node: node{Log: quiet}}
+	if err := d.Open(t.Context()); err != nil {
+		d.Close()
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := errors.Join(<-ended, d.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return d, stop
+}
+
+// browser trusts the demo's CA and nothing else.
+func browser(d *demo) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: d.ca.pool()}, ForceAttemptHTTP2: true, DisableKeepAlives: true,
+	}}
+}
+
+func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+	t.Helper()
+	r, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, string(body)
+}
+
+func TestDemoServesWithItsOwnAddressesAndCertificate(t *testing.T) {
+	d, _ := startDemo(t, t.TempDir())
+	r, body := get(t, browser(d), d.BaseURL+"/oauth/v2/oauth-anonymous/.well-known/openid-configuration")
+	if r.StatusCode != http.StatusOK || !strings.Contains(body, `"issuer": "`+d.BaseURL+`/oauth/v2/oauth-anonymous"`) {
+		t.Errorf("discovery: %d %s", r.StatusCode, body)
+	}
+	if r.ProtoMajor != 2 || r.TLS.Version != tls.VersionTLS13 {
+		t.Errorf("HTTP/%d, TLS %x", r.ProtoMajor, r.TLS.Version)
+	}
+	if r, body := get(t, browser(d), d.appOrigin()+"/"); r.StatusCode != http.StatusOK || !strings.Contains(body, d.BaseURL) {
+		t.Errorf("example: %d %s", r.StatusCode, body)
+	}
+	// Both loopback addresses, since browsers try either first.
+	for _, l := range d.doors[0].listeners {
+		if addr := netip.MustParseAddrPort(l.Addr().String()); !addr.Addr().IsLoopback() {
+			t.Errorf("listens on %s", addr)
+		}
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	d, _ := startDemo(t, t.TempDir())
+	c := browser(d)
+	c.Transport.(*http.Transport).TLSClientConfig.MaxVersion = tls.VersionTLS11
+	c.Transport.(*http.Transport).TLSClientConfig.MinVersion = tls.VersionTLS10
+	if r, err := c.Get(d.BaseURL); err == nil {
+		r.Body.Close()
+		t.Error("TLS 1.1 was accepted")
+	}
+}
+
+func TestDemoHealsAnInterruptedFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	_, stop := startDemo(t, dir)
+	stop()
+	// As if the process had been killed just before the last file was written.
+	if err := os.Remove(filepath.Join(dir, demoAPISecret)); err != nil {
+		t.Fatal(err)
+	}
+	d, stop := startDemo(t, dir)
+	c, err := d.manager.Client(t.Context(), demoAPI)
+	secret, readErr := os.ReadFile(filepath.Join(dir, demoAPISecret))
+	if err != nil || readErr != nil || !bytes.Equal(c.SecretHash, hashOf(secret)) {
+		t.Errorf("the file and the client differ: %v, %v", err, readErr)
+	}
+	stop()
+	// A new database beside the files of an old one is seeded.
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(dir, demoDatabase+suffix)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	d, _ = startDemo(t, dir)
+	if _, err := d.manager.Account(t.Context(), demoUser); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDemoRefusesAClockThatIsBehind(t *testing.T) {
+	now := time.Now()
+	if err := madeBefore("x", now.Add(maxClockError-time.Second)); err != nil {
+		t.Errorf("within the margin: %v", err)
+	}
+	if err := madeBefore("the file x", now.Add(time.Hour)); err == nil || !strings.Contains(err.Error(), "set the clock and start again") {
+		t.Errorf("got %v", err)
+	}
+	dir := t.TempDir()
+	d, stop := startDemo(t, dir)
+	key, err := token.NewKey(d.manager.Rand, token.UseSeal, "", now.Add(time.Hour), now.Add(2*time.Hour), d.manager.Master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.store.AddKey(t.Context(), key, now.Add(time.Minute), store.Audit{}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	again := &demo{Data: dir, node: node{Log: quiet}}
+	defer again.Close()
+	if err := again.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "clock is wrong") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// openTestDoor is a door on a free port.
+func openTestDoor(t *testing.T, setting string, h http.Handler) *door {
+	t.Helper()
+	d, err := openDoor(setting, "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.handler = h
+	t.Cleanup(d.close)
+	return d
+}
+
+func TestStopSaysNotReadyAndFinishesWhatIsUnderWay(t *testing.T) {
+	began, release := make(chan struct{}), make(chan struct{})
+	slow := openTestDoor(t, "listen", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-release
+		_, _ = io.WriteString(w, "done")
+	}))
+	n := &node{Log: quiet, Config: config.Config{ShutdownGrace: 30 * time.Second}}
+	n.metrics = openTestDoor(t, "metrics_listen", n.operations())
+	n.doors = []*door{slow, n.metrics}
+	for _, d := range n.doors {
+		d.serve(quiet, make(chan error, 4))
+	}
+	answer := make(chan string, 1)
+	go func() {
+		r, err := http.Get("http://" + local(slow.port()))
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer r.Body.Close()
+		body, _ := io.ReadAll(r.Body)
+		answer <- string(body)
+	}()
+	<-began
+	stopped := make(chan struct{})
+	go func() {
+		n.stop()
+		close(stopped)
+	}()
+	ready := "http://" + local(n.metrics.port()) + "/readyz"
+	for r, _ := get(t, http.DefaultClient, ready); r.StatusCode != http.StatusServiceUnavailable; {
+		r, _ = get(t, http.DefaultClient, ready)
+	}
+	close(release)
+	if got := <-answer; got != "done" {
+		t.Errorf("the request under way got %q", got)
+	}
+	<-stopped
+}
+
+func TestStopIsBounded(t *testing.T) {
+	began := make(chan struct{})
+	stuck := openTestDoor(t, "listen", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+	}))
+	var log bytes.Buffer
+	n := &node{Log: slog.New(slog.NewTextHandler(&log, nil)), Config: config.Config{ShutdownGrace: time.Millisecond}, doors: []*door{stuck}}
+	stuck.serve(quiet, make(chan error, 4))
+	go func() {
+		if r, err := http.Get("http://" + local(stuck.port())); err == nil {
+			r.Body.Close()
+		}
+	}()
+	<-began
+	n.stop()
+	if !strings.Contains(log.String(), "cut off") {
+		t.Errorf("the log says nothing: %s", log.String())
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	d := openTestDoor(t, "listen", http.NotFoundHandler())
+	d.serve(quiet, make(chan error, 4))
+	r, err := http.NewRequest(http.MethodGet, "http://"+local(d.port()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Large", strings.Repeat("x", 2*maxHeaderBytes))
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("got %d", answer.StatusCode)
+	}
+}
+
+func TestProxyListenerServesTrustedProxiesOnly(t *testing.T) {
+	n := &node{Config: config.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	h := n.proxied(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	for _, tc := range []struct {
+		name, peer, proto string
+		want              int
+	}{
+		{"a proxy that says https", "10.1.2.3:4", "https", http.StatusOK},
+		{"a proxy that says http", "10.1.2.3:4", "http", http.StatusForbidden},
+		{"a proxy that says nothing", "10.1.2.3:4", "", http.StatusForbidden},
+		{"a stranger who says https", "192.0.2.1:4", "https", http.StatusForbidden},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tc.peer
+		r.Header.Set("X-Forwarded-Proto", tc.proto)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tc.want {
+			t.Errorf("%s: got %d", tc.name, w.Code)
+		}
+	}
+}
+
+func TestLogIsBufferedSaveWarnings(t *testing.T) {
+	var out bytes.Buffer
+	log, buffer := newLog(&out, "json", slog.LevelInfo)
+	defer buffer.Close()
+	log.With("a", 1).Error("first")
+	if !strings.Contains(out.String(), "first") {
+		t.Error("an error waits")
+	}
+	log.Info("second")
+	buffer.Close()
+	if !strings.Contains(out.String(), "second") {
+		t.Error("Close lost a line")
+	}
+}
+
+func TestPasswordLine(t *testing.T) {
+	for in, want := range map[string]string{"secret\n": "secret", "secret\r\nmore": "secret", "two words": "two words"} {
+		if got, err := passwordLine(strings.NewReader(in)); err != nil || got != want {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "\n"} {
+		if _, err := passwordLine(strings.NewReader(in)); err == nil {
+			t.Errorf("%q was accepted", in)
+		}
+	}
+}
