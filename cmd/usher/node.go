@@ -181,7 +181,7 @@ func (n *node) start(ctx context.Context, failed chan<- error) {
 	for _, name := range n.InsecureSettings() {
 		n.Log.Warn("an insecure setting is on", "setting", name)
 	}
-	n.Log.Info("serving", "base_url", n.BaseURL, "version", version())
+	n.Log.Info("serving", "base_url", n.BaseURL, "version", buildVersion())
 }
 
 // stop ends every door but the operator's, which answers (not ready) until the others are done.

@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is set by the linker for released binaries; otherwise the build information tells.
-var release string
+// version is set by the linker (see the Makefile); where it is not, the build information tells.
+var version string
 
-func version() string {
-	if release != "" {
-		return release
+func buildVersion() string {
+	if version != "" && version != "unknown" {
+		return version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -37,7 +37,7 @@ func versionCommand() *cobra.Command {
 		Example: "  usher version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "usher %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "usher %s (%s, %s/%s)\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
