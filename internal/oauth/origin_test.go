@@ -60,7 +60,7 @@ func TestParseOriginPatternRefuses(t *testing.T) {
 
 func TestParseOriginPatternInsecure(t *testing.T) {
 	for _, s := range []string{
-		"*", "http://example.com", "http://192.0.2.7:8080", "http://*.example.com", "http://*.example.com:8080", "http://128.0.0.1",
+		"*", "http://example.com", "http://192.0.2.7:8080", "http://*.example.com", "http://*.example.com:8080", "http://*.app.localhost:8080", "http://128.0.0.1",
 		"http://localhost.example.com", "http://notlocalhost", "http://[2001:db8::1]",
 	} {
 		if got, err := oauth.ParseOriginPattern(s, false); err == nil {

@@ -30,7 +30,7 @@ func TestHarden(t *testing.T) {
 		"id.example.com": "max-age=31536000", "usher": "max-age=31536000",
 		"localhost": "", "id.localhost": "", "127.0.0.1": "", "192.0.2.7": "", "::1": "", "[2001:db8::1]": "", "2001:db8::1": "",
 	} {
-		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusTeapot) })
+		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
 		w := httptest.NewRecorder()
 		web.Harden(next, host).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		headers(t, w.Result().Header, map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": hsts})
