@@ -15,7 +15,7 @@ var loadTests = map[string]func(*fixture){
 // on the same rows: no error, no dead-lock, whatever the pool's size.
 func testManyCallers(f *fixture) {
 	ctx := f.Context()
-	const callers, rounds = 128, 4
+	const callers, rounds = 128, 2
 	accounts := make([]oauth.Account, 8)
 	for i := range accounts {
 		accounts[i] = f.account()
@@ -73,7 +73,7 @@ func visit(f *fixture, acc oauth.Account, c oauth.Client, bucket int) error {
 	if err != nil {
 		return ignoreEnded(err)
 	}
-	for range 8 {
+	for range 4 {
 		if _, err := f.st.Standing(ctx, s.CookieHash, c.ID); err != nil {
 			return ignoreEnded(err)
 		}

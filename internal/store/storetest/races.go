@@ -102,7 +102,7 @@ func raceDelegateEndSession(f *fixture) {
 	for i := range clients {
 		clients[i] = f.client()
 	}
-	for range 4 {
+	for range 2 {
 		s := f.session(f.account())
 		ids := make([]oauth.ID, racers)
 		f.winners(race(racers, func(i int) error {

@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// TestNoVerbScans asks SQLite how it would run each statement: every table is reached through a key. The
+// two small tables that are loaded whole are the exception.
+func TestNoVerbScans(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	whole := []*statement{selectClients, selectKeys, insertKeyUnless}
+	conn := <-s.db.(*sqliteEngine).readers
+	defer func() { s.db.(*sqliteEngine).readers <- conn }()
+	for _, statement := range statements {
+		if statement == selectNow || statement == selectDurability {
+			continue // PostgreSQL's alone
+		}
+		for _, step := range plan(t, conn, statement) {
+			if strings.Contains(step, "SCAN") && step != "SCAN CONSTANT ROW" && !slices.Contains(whole, statement) {
+				t.Errorf("%s\n\t%s", statement.sqlite, step)
+			}
+			if strings.Contains(step, "AUTOMATIC") || strings.Contains(step, "TEMP B-TREE") && statement != selectKeys {
+				t.Errorf("%s\n\t%s", statement.sqlite, step)
+			}
+		}
+	}
+}
+
+// TestHotReadsUseUniqueKeys: at most one row of each table is looked at.
+func TestHotReadsUseUniqueKeys(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	conn := <-s.db.(*sqliteEngine).readers
+	defer func() { s.db.(*sqliteEngine).readers <- conn }()
+	for _, statement := range []*statement{standingByCookie, standingByID, standingByChild, tokenStanding} {
+		for _, step := range plan(t, conn, statement) {
+			unique := strings.Contains(step, "PRIMARY KEY") || strings.Contains(step, "sqlite_autoindex")
+			if !strings.HasPrefix(step, "SEARCH") || !unique {
+				t.Errorf("%s\n\t%s", statement.sqlite, step)
+			}
+		}
+	}
+}
+
+func plan(t *testing.T, conn *sqlite.Conn, s *statement) (steps []string) {
+	t.Helper()
+	stmt, _, err := conn.PrepareTransient("EXPLAIN QUERY PLAN " + s.sqlite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stmt.Finalize()
+	for {
+		found, err := stmt.Step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found {
+			return steps
+		}
+		steps = append(steps, stmt.ColumnText(3))
+	}
+}
