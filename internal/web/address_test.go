@@ -76,6 +76,7 @@ func TestSaysHTTPS(t *testing.T) {
 		{"a stranger's line, then the proxy's", "10.0.0.1:5000", false, []string{"https", "http"}, false},
 		{"the proxy's word after a stranger's", "10.0.0.1:5000", false, []string{"http", "https"}, true},
 		{"the proxy's word after a stranger's, in one line", "10.0.0.1:5000", false, []string{"http, https"}, true},
+		{"the last of three words", "10.0.0.1:5000", false, []string{"http, http", "https"}, true},
 		{"garbage", "10.0.0.1:5000", false, []string{"httpsx"}, false},
 		{"no peer address", "@", false, []string{"https"}, false},
 	} {
