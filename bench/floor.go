@@ -114,10 +114,18 @@ func runFloor() error {
 }
 
 func (s floorSpec) handler() (http.Handler, error) {
+	type field struct {
+		name   string
+		values []string
+	}
+	var fields []field
+	for name, values := range s.Header {
+		fields = append(fields, field{name, values})
+	}
 	fixed := func(w http.ResponseWriter) {
 		h := w.Header()
-		for name, values := range s.Header {
-			h[name] = values
+		for _, f := range fields {
+			h[f.name] = f.values
 		}
 		if s.Status != http.StatusOK {
 			w.WriteHeader(s.Status)

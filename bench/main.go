@@ -47,8 +47,8 @@ func main() {
 func speed(ctx context.Context, args []string) error {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	databases := flags.String("databases", "sqlite,postgres", "databases to measure on")
-	works := flags.String("work", "renewal,renewal-openid,introspection,revocation,sign-in", "what to measure")
+	databases := flags.String("databases", strings.Join(databaseNames, ","), "databases to measure on")
+	works := flags.String("work", strings.Join(workNames, ","), "what to measure")
 	flags.IntVar(&s.runs, "runs", 5, "runs of each, in turn with the floor; the median counts")
 	flags.IntVar(&s.connections, "connections", 32, "keep-alive connections")
 	flags.DurationVar(&s.warm, "warmup", time.Second, "time before each run that does not count")
@@ -62,7 +62,12 @@ func speed(ctx context.Context, args []string) error {
 	if s.runs < 1 || s.connections < 1 || s.accounts < 1 || s.length <= 0 || flags.NArg() > 0 {
 		return errors.New("runs, connections, accounts and duration are at least 1, and there are no further arguments")
 	}
-	s.databases, s.works = strings.Split(*databases, ","), strings.Split(*works, ",")
+	var err1, err2 error
+	s.databases, err1 = parseNames(*databases, databaseNames)
+	s.works, err2 = parseNames(*works, workNames)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	folder, err := workFolder()
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html"
 	"math/rand/v2"
@@ -11,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,7 +22,13 @@ var targets = map[string]map[string]float64{
 	"revocation":    {"sqlite": 0.80, "postgres": 0.50},
 }
 
-// works are the kinds of requests, in the order in which they are measured.
+// workNames and databaseNames are what can be chosen from.
+var (
+	workNames     = []string{"renewal", "renewal-openid", "introspection", "revocation", "sign-in"}
+	databaseNames = []string{"sqlite", "postgres"}
+)
+
+// works are the kinds of requests, in the order of workNames.
 func (w *world) works(length time.Duration) []work {
 	return []work{
 		w.renewal("renewal", "read"), w.renewal("renewal-openid", "openid read"),
@@ -214,15 +220,13 @@ func (w *world) signIn() work {
 	}
 }
 
-// chosen picks the works that were named.
-func chosen(all []work, names []string) ([]work, error) {
-	var picked []work
+// parseNames reads a list of names that are all known.
+func parseNames(list string, known []string) ([]string, error) {
+	names := strings.Split(list, ",")
 	for _, name := range names {
-		i := slices.IndexFunc(all, func(w work) bool { return w.name == name })
-		if i < 0 {
-			return nil, errors.New("there is no work " + name)
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%q is none of: %s", name, strings.Join(known, ", "))
 		}
-		picked = append(picked, all[i])
 	}
-	return picked, nil
+	return names, nil
 }
