@@ -55,11 +55,15 @@ func accountAt(r row) oauth.Account {
 	}
 }
 
+func accountArgs(acc oauth.Account) []any {
+	return []any{acc.ID[:], acc.Username, nameKey(acc.Username), acc.Name, acc.Email, flag(acc.Locked), acc.PasswordHash,
+		millis(acc.Created)}
+}
+
 // CreateAccount stores a new account with its password hash.
 func (s *Store) CreateAccount(ctx context.Context, acc oauth.Account, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
-		n, err := t.exec(insertAccount, acc.ID[:], acc.Username, nameKey(acc.Username), acc.Name, acc.Email,
-			flag(acc.Locked), acc.PasswordHash, millis(acc.Created))
+		n, err := t.exec(insertAccount, accountArgs(acc)...)
 		if err == nil && n == 0 {
 			err = store.ErrConflict
 		}

@@ -94,6 +94,11 @@ func standingAt(r row) oauth.Standing {
 	return st
 }
 
+func sessionArgs(s oauth.Session) []any {
+	return []any{s.ID[:], s.CookieHash, s.AccountID[:], millis(s.AuthTime), words(s.AMR), s.ACR, millis(s.LastUsed),
+		s.IdleTimeout.Milliseconds(), millis(s.Expires), millis(s.Created), millis(ends(s))}
+}
+
 // StartSession stores a session and its child, and ends those that it replaces.
 func (s *Store) StartSession(ctx context.Context, ss oauth.Session, child *oauth.ChildSession, replaces [][]byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
@@ -102,8 +107,7 @@ func (s *Store) StartSession(ctx context.Context, ss oauth.Session, child *oauth
 				return err
 			}
 		}
-		n, err := t.exec(insertSession, ss.ID[:], ss.CookieHash, ss.AccountID[:], millis(ss.AuthTime), words(ss.AMR), ss.ACR,
-			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ss.Created), millis(ends(ss)))
+		n, err := t.exec(insertSession, sessionArgs(ss)...)
 		if err != nil {
 			return err
 		}
