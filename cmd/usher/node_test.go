@@ -295,3 +295,57 @@ func TestPasswordLine(t *testing.T) {
 		}
 	}
 }
+
+// TestServeOpensEachDoorOfItsConfiguration starts a node as `usher serve` does, on free ports.
+func TestServeOpensEachDoorOfItsConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	ca := newCA(t, dir)
+	if err := ca.issue(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := func(name string) string { return filepath.Join(dir, name) }
+	if err := newMasterFile(path("master.key")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(config.Sources{Flags: map[string]string{
+		"listen": "localhost:0", "insecure_plaintext_listener": "localhost:0", "metrics_listen": "localhost:0",
+		"tls_cert_file": path(leafCertFile), "tls_key_file": path(leafKeyFile),
+		"master_key_file": path("master.key"), "database": "sqlite:" + path("usher.db"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := masterOf(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{Config: c, Log: quiet}
+	defer n.Close()
+	if err := n.open(t.Context(), master); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	const jwks = "/oauth/v2/oauth-anonymous/jwks"
+	client := browser(&demo{ca: ca})
+	for _, url := range []string{
+		"https://" + local(n.door("listen").port()) + jwks,
+		"http://" + local(n.door("insecure_plaintext_listener").port()) + jwks,
+		"http://" + local(n.metrics.port()) + "/metrics",
+		"http://" + local(n.metrics.port()) + "/readyz",
+		"http://" + local(n.metrics.port()) + "/healthz",
+	} {
+		if r, body := get(t, client, url); r.StatusCode != http.StatusOK || body == "" {
+			t.Errorf("%s: %d %s", url, r.StatusCode, body)
+		}
+	}
+	// The operator's addresses are on the operator's door only.
+	if r, _ := get(t, client, "https://"+local(n.door("listen").port())+"/metrics"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("/metrics on the public door: %d", r.StatusCode)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
