@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// The parameters of the assisted token endpoint (draft-ideskog-assisted-token-05 §4, with those of
-// OpenID Connect Core §3.1.2.1 that make sense without a redirect).
-var assistedParameters = []string{
-	"prompt", "scope", "force_auth", "nonce", "max_age", "acr_values", "login_hint", "ui_locales",
-}
-
 // maxParameter bounds one parameter's length: it is sealed into the flow and comes back in a form.
 const maxParameter = 2048
 
@@ -66,29 +60,36 @@ func AnswerOrigin(c *Client, forOrigin string) (ValidOrigin, *Error) {
 	return o, nil
 }
 
-// ParseAssisted reads what is asked. Unknown parameters are ignored, an empty value counts as absent,
-// a repeated parameter is an error (RFC 6749 §3.1).
+// ParseAssisted reads what is asked (draft-ideskog-assisted-token-05 §4, with the parameters of OpenID Connect Core
+// §3.1.2.1 that make sense without a redirect). Unknown parameters are ignored, an empty value counts as absent, a
+// repeated one is an error (RFC 6749 §3.1).
 func ParseAssisted(q url.Values) (AssistedRequest, *Error) {
-	v := make(map[string]string, len(assistedParameters))
-	for _, name := range assistedParameters {
-		value, err := single(q, name)
+	r := AssistedRequest{}
+	var scope, prompt, forceAuth, maxAge, ignored string
+	for _, p := range [...]struct {
+		name  string
+		value *string
+	}{
+		{"scope", &scope}, {"prompt", &prompt}, {"force_auth", &forceAuth}, {"nonce", &r.Nonce}, {"max_age", &maxAge},
+		{"login_hint", &r.LoginHint}, {"acr_values", &ignored}, {"ui_locales", &ignored}, // both voluntary (§3.1.2.1)
+	} {
+		value, err := single(q, p.name)
 		if err != nil {
 			return AssistedRequest{}, err
 		}
-		v[name] = value
+		*p.value = value
 	}
-	scope, err := ParseScope(v["scope"])
-	if err != nil {
+	var err *Error
+	if r.Scope, err = ParseScope(scope); err != nil {
 		return AssistedRequest{}, err
 	}
-	r := AssistedRequest{Scope: scope, Nonce: v["nonce"], LoginHint: v["login_hint"]}
-	if r.MaxAge, err = parseMaxAge(v["max_age"]); err != nil {
+	if r.MaxAge, err = parseMaxAge(maxAge); err != nil {
 		return AssistedRequest{}, err
 	}
-	if r.Prompt, err = parsePrompt(v["prompt"]); err != nil {
+	if r.Prompt, err = parsePrompt(prompt); err != nil {
 		return AssistedRequest{}, err
 	}
-	if v["force_auth"] == "true" {
+	if forceAuth == "true" {
 		if r.Prompt.None {
 			return AssistedRequest{}, Errorf(InvalidRequest, "force_auth and prompt=none contradict each other.")
 		}

@@ -25,7 +25,8 @@ type visit struct {
 // assistedToken is the assisted token endpoint (draft-ideskog-assisted-token-05): a hidden frame gets a token
 // or an error at once, a visible frame or window the pages on the way to it.
 func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
-	v, err := s.arrive(r)
+	query := r.URL.Query()
+	v, err := s.arrive(query)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
@@ -33,7 +34,7 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") != "" {
 		allowClientOrigin(w, r, v.client)
 	}
-	if err := s.ask(v, r.URL.Query()); err != nil {
+	if err := s.ask(v, query); err != nil {
 		s.answerError(w, v, err)
 		return
 	}
@@ -56,8 +57,8 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 }
 
 // arrive finds out to whom an answer may go; until then every error is for our own plain page.
-func (s *Server) arrive(r *http.Request) (*visit, *oauth.Error) {
-	clientID, forOrigin, err := oauth.AssistedTarget(r.URL.Query())
+func (s *Server) arrive(q url.Values) (*visit, *oauth.Error) {
+	clientID, forOrigin, err := oauth.AssistedTarget(q)
 	if err != nil {
 		return nil, err
 	}

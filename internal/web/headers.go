@@ -61,6 +61,7 @@ func pageHeaders(h http.Header, nonce string, frame oauth.ValidOrigin, target, r
 
 // Shared header values: assigned, never appended to.
 var (
+	headerNoFrame = []string{"default-src 'none'; frame-ancestors 'none'"}
 	headerDeny    = []string{"DENY"}
 	headerHTML    = []string{"text/html; charset=utf-8"}
 	headerJSON    = []string{"application/json"}
@@ -78,6 +79,8 @@ func Harden(next http.Handler, host string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["X-Content-Type-Options"] = headerNosniff
+		h["X-Frame-Options"] = headerDeny // what is no page of ours is in nobody's frame either
+		h["Content-Security-Policy"] = headerNoFrame
 		if hsts != nil {
 			h["Strict-Transport-Security"] = hsts
 		}
