@@ -56,3 +56,8 @@ require (
 	modernc.org/sqlite v1.61.1 // indirect
 	zombiezen.com/go/sqlite v1.4.2 // indirect
 )
+
+ignore (
+	./e2e/node_modules
+	./js/node_modules
+)

@@ -56,24 +56,24 @@ func Union(a, b []string) []string {
 	return u
 }
 
-// GrantedScope answers which scope a request gets: what it names, if the client has all of it;
-// where it names none, what the client is configured with save what demands a fresh sign-in, else
-// the profile's default.
+// GrantedScope answers which scope a request gets. What the client has is its configured scope, else the
+// profile's default: a request gets what it names of that, and where it names nothing, all of it save what
+// demands a fresh sign-in.
 func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
-	if len(asked) > 0 {
-		for _, v := range asked {
-			if _, known := p.ScopeNamed(v); !known || !slices.Contains(c.Scope, v) {
-				return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, v)
-			}
+	has := c.Scope
+	if len(has) == 0 {
+		has = p.DefaultScope
+	}
+	for _, v := range asked {
+		if _, known := p.ScopeNamed(v); !known || !slices.Contains(has, v) {
+			return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, v)
 		}
+	}
+	if len(asked) > 0 {
 		return asked, nil
 	}
-	configured := c.Scope
-	if len(configured) == 0 {
-		configured = p.DefaultScope
-	}
 	var granted []string
-	for _, v := range configured {
+	for _, v := range has {
 		if s, known := p.ScopeNamed(v); known && s.MaxAuthAge == 0 {
 			granted = append(granted, v)
 		}

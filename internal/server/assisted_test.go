@@ -245,9 +245,13 @@ func TestCancel(t *testing.T) {
 
 func TestOnlyGET(t *testing.T) {
 	w := newWorld(t)
-	p := w.call("POST", assistedPath, form("client_id", "app"))
-	if p.status != http.StatusMethodNotAllowed || !strings.Contains(p.header.Get("Allow"), "GET") {
-		t.Errorf("status %d, Allow %q", p.status, p.header.Get("Allow"))
+	b := w.browser()
+	b.signIn("client_id", "app")
+	for _, method := range []string{"POST", "HEAD", "PUT"} {
+		p := b.do(b.request(method, assisted("client_id", "app", "prompt", "none"), nil))
+		if p.status != http.StatusMethodNotAllowed || !strings.Contains(p.header.Get("Allow"), "GET") {
+			t.Errorf("%s: status %d, Allow %q", method, p.status, p.header.Get("Allow"))
+		}
 	}
 }
 

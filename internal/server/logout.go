@@ -131,7 +131,7 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	page := web.Logout{AwaitsToken: !f.visit.origin.IsZero(), Fields: logoutFields(request)}
+	page := web.Logout{AwaitsToken: !f.visit.origin.IsZero(), Fields: logoutFields(request), Target: f.target}
 	if !page.AwaitsToken {
 		st, err := s.ssoStanding(r, f.visit)
 		switch {

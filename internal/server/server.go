@@ -167,6 +167,7 @@ func (s *Server) Handler() http.Handler {
 		{"GET /.well-known/oauth-authorization-server" + issuerPath, plain, s.discovery},
 		{"GET " + issuerPath + "/jwks", plain, s.jwks},
 		{"GET " + assistedPath, session, s.assistedToken},
+		{"HEAD " + assistedPath, plain, s.wrongMethod("GET, OPTIONS")}, // it would issue a token for nobody
 		{"OPTIONS " + assistedPath, plain, s.preflightFor("GET")},
 		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
 		{"GET " + windowPath, session, s.window},
@@ -197,7 +198,9 @@ func (s *Server) Handler() http.Handler {
 		}
 		mux.Handle(e.pattern, s.metrics.observe(e.pattern, h))
 		method, path, _ := strings.Cut(e.pattern, " ")
-		methods[path] = append(methods[path], method)
+		if method != "HEAD" {
+			methods[path] = append(methods[path], method)
+		}
 	}
 	for path, allowed := range methods {
 		mux.Handle(path, s.wrongMethod(strings.Join(allowed, ", ")))

@@ -73,6 +73,9 @@ func StatusOf(c oauth.Code) int {
 // so that a user's report can be found.
 func Logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
 	if e.Code != oauth.ServerError {
+		if e.Code == oauth.TemporarilyUnavailable {
+			log.Warn("request refused", "description", e.Description, "error", e.Cause)
+		}
 		return e
 	}
 	id := NewSecret()[:8]
