@@ -8,7 +8,7 @@ export async function visibleFrame(page: Page, server: string, selector = "input
     for (const frame of page.frames()) {
       if (frame === page.mainFrame() || !frame.url().startsWith(server)) continue;
       const found = await frame.$(selector);
-      if (found && (await found.isVisible())) return frame;
+      if (found && (await found.isVisible()) && (await frame.evaluate("document.readyState")) === "complete") return frame;
     }
     return undefined;
   });
@@ -21,21 +21,23 @@ export async function showsFrame(page: Page): Promise<boolean> {
 
 /** Fills in the form and sends it with the Enter key. */
 export async function signIn(place: Frame | Page, username: string, password: string): Promise<void> {
-  await fill(place, "input#username", username);
-  await fill(place, "input#password", password);
+  await until("the form to hold what was typed", async () => {
+    await fill(place, "input#username", username);
+    await fill(place, "input#password", password);
+    // The page moves the focus when it is loaded; what was typed then may have landed in the other field.
+    return (await valueOf(place, "input#username")) === username && (await valueOf(place, "input#password")) === password;
+  });
   await (await place.waitForSelector("input#password"))?.press("Enter");
 }
 
-/** Types into a field and makes sure that it arrived. */
-export async function fill(place: Frame | Page, selector: string, text: string): Promise<void> {
+const valueOf = (place: Frame | Page, selector: string): Promise<string> => place.$eval(selector, (e) => (e as HTMLInputElement).value);
+
+async function fill(place: Frame | Page, selector: string, text: string): Promise<void> {
   const field = await place.waitForSelector(selector, { visible: true });
-  if (!field) throw new Error(`no ${selector}`);
-  await until(`${selector} to take the text`, async () => {
-    await field.evaluate((e) => ((e as HTMLInputElement).value = ""));
-    await field.focus();
-    await field.type(text);
-    return field.evaluate((e, want) => (e as HTMLInputElement).value === want, text);
-  });
+  if (!field || (await valueOf(place, selector)) === text) return;
+  await field.evaluate((e) => ((e as HTMLInputElement).value = ""));
+  await field.focus();
+  await field.type(text);
 }
 
 /** Reads the outcome that the example shows under one of its buttons, as member name to text. */

@@ -321,24 +321,34 @@ describe("requests from other origins", () => {
   it("a stranger's form signs nobody out and nobody in", async () => {
     const tab = await victim();
     const { value } = await call(tab, "assistant.fetchTokens()");
-    for (const path of ["oauth/v2/oauth-session/logout", "authn/authentication/password", "authn/authentication/cancel"]) {
+    // A stranger can fetch a flow of their own, and has an account of their own.
+    const { body } = await fetchFrom(w.usher, assisted(app.origin), { headers: { "Sec-Fetch-Dest": "iframe" } });
+    const flow = /name="flow" value="([^"]+)"/.exec(body)?.[1] ?? "";
+    assert.ok(flow);
+    const expected = { "oauth/v2/oauth-session/logout": 200, "authn/authentication/password": 403, "authn/authentication/consent": 403, "authn/authentication/cancel": 403 };
+    for (const [path, status] of Object.entries(expected)) {
       const other = await w.session.tab();
       await other.goto(evil.origin);
-      await Promise.all([
+      const [response] = await Promise.all([
         other.waitForNavigation(),
-        other.evaluate((action, username, password) => {
-          const form = document.createElement("form");
-          form.method = "post";
-          form.action = action;
-          for (const [name, content] of Object.entries({ confirm: "yes", username, password, flow: "x" })) {
-            const input = document.createElement("input");
-            [input.name, input.value] = [name, content];
-            form.append(input);
-          }
-          document.body.append(form);
-          HTMLFormElement.prototype.submit.call(form);
-        }, `${w.usher.server}/${path}`, w.usher.username, w.usher.password),
+        other.evaluate(
+          (action, fields) => {
+            const form = document.createElement("form");
+            form.method = "post";
+            form.action = action;
+            for (const [name, content] of Object.entries(fields)) {
+              const input = document.createElement("input");
+              [input.name, input.value] = [name, content];
+              form.append(input);
+            }
+            document.body.append(form);
+            HTMLFormElement.prototype.submit.call(form);
+          },
+          `${w.usher.server}/${path}`,
+          { confirm: "yes", username: w.usher.username, password: w.usher.password, decision: "allow", flow },
+        ),
       ]);
+      assert.equal(response?.status(), status, path);
       await other.close();
     }
     assert.equal((await introspect(w.usher, String(value["token"])))["active"], true);
@@ -346,7 +356,19 @@ describe("requests from other origins", () => {
   });
 
   it("the session cookie answers only documents and frames (no login oracle)", async () => {
-    const tab = await victim();
+    await victim();
+    const cookies = (await w.session.browser.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+    assert.match(cookies, /session=/);
+    for (const address of [assisted(app.origin, "&prompt=none"), logoutAddress()]) {
+      const ask = (destination: string, cookie: string): ReturnType<typeof fetchFrom> =>
+        fetchFrom(w.usher, address, { headers: { "Sec-Fetch-Dest": destination, Cookie: cookie } });
+      assert.equal((await ask("iframe", cookies)).status, 200);
+      for (const destination of ["image", "script", "style", "object", "embed", "video", "empty", "frame", "worker"]) {
+        const [there, nobody] = [await ask(destination, cookies), await ask(destination, "")];
+        assert.equal(there.status, 403, destination);
+        assert.deepEqual([there.status, there.body], [nobody.status, nobody.body], destination);
+      }
+    }
     const other = await w.session.tab();
     await other.goto(evil.origin);
     const results = await other.evaluate(async (url) => {
@@ -360,6 +382,5 @@ describe("requests from other origins", () => {
       return [loaded, fetched];
     }, assisted(app.origin, "&prompt=none"));
     assert.deepEqual(results, ["refused", "refused"]);
-    await tab.bringToFront();
   });
 });
