@@ -63,3 +63,42 @@ func plan(t *testing.T, conn *sqlite.Conn, s *statement) (steps []string) {
 		steps = append(steps, stmt.ColumnText(3))
 	}
 }
+
+// TestPreparedOnce: running a statement again does not make SQLite plan it again. The authorizer is
+// asked only while a statement is being prepared.
+func TestPreparedOnce(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	conn := <-s.db.(*sqliteEngine).readers
+	defer func() { s.db.(*sqliteEngine).readers <- conn }()
+	prepared := 0
+	err := conn.SetAuthorizer(sqlite.AuthorizeFunc(func(sqlite.Action) sqlite.AuthResult {
+		prepared++
+		return sqlite.AuthResultOK
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if statement == selectNow || statement == selectDurability {
+			continue
+		}
+		stmt, err := conn.Prepare(statement.sqlite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for run := range 3 {
+			args := make([]any, stmt.BindParamCount())
+			for i := range args {
+				args[i] = int64(run)
+			}
+			if run == 1 {
+				prepared = 0
+			}
+			// Most of these fail on a constraint or change nothing; what counts is how they are run.
+			sqliteQuery(conn, statement, nil, args)
+		}
+		if prepared > 0 {
+			t.Errorf("prepared again: %s", statement.sqlite)
+		}
+	}
+}
