@@ -605,10 +605,12 @@
     /** A token without the user where that is possible, else with the user. */
     async fetchOrLogin(ask) {
       if (demandsUser(ask)) return this.login(ask);
+      const { era } = this;
       try {
         return await this.fetch(ask);
       } catch (error) {
         if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
+        if (era !== this.era) throw signedOut();
         log("the user has to act");
         return this.login(ask);
       }
@@ -632,7 +634,7 @@
         const answer = await logged(hidden ? hiddenRequest(server, settings.clientId, query) : visibleRequest(server, settings, query));
         if (era === this.era) return this.tokens.keep(answer, ask);
         this.revoke(answer.access_token).catch(() => void 0);
-        throw failure("access_denied", "The user was signed out while the request was under way.");
+        throw signedOut();
       });
     }
     /** Forgets the token at once, then does what is to be done with it. */
@@ -648,6 +650,9 @@
       if (token) await revoke(this.server, this.settings.clientId, token);
     }
   };
+  function signedOut() {
+    return failure("access_denied", "The user was signed out while the request was under way.");
+  }
 
   // thenable.ts
   var _a;

@@ -40,10 +40,12 @@ export class Client {
   /** A token without the user where that is possible, else with the user. */
   async fetchOrLogin(ask: Asked): Promise<TokenResult> {
     if (demandsUser(ask)) return this.login(ask);
+    const { era } = this;
     try {
       return await this.fetch(ask);
     } catch (error) {
       if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
+      if (era !== this.era) throw signedOut();
       log("the user has to act");
       return this.login(ask);
     }
@@ -70,7 +72,7 @@ export class Client {
       const answer = await logged(hidden ? hiddenRequest(server, settings.clientId, query) : visibleRequest(server, settings, query));
       if (era === this.era) return this.tokens.keep(answer, ask);
       this.revoke(answer.access_token).catch(() => undefined);
-      throw failure("access_denied", "The user was signed out while the request was under way.");
+      throw signedOut();
     });
   }
 
@@ -87,4 +89,8 @@ export class Client {
   private async revoke(token: string): Promise<void> {
     if (token) await revoke(this.server, this.settings.clientId, token);
   }
+}
+
+function signedOut(): unknown {
+  return failure("access_denied", "The user was signed out while the request was under way.");
 }
