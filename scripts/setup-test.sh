@@ -6,12 +6,12 @@ set -eu
 cd "$(dirname "$0")/.."
 
 has() { command -v "$1" >/dev/null 2>&1; }
-has_chromium() { [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome; }
+has_chromium() { [ -x "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome; }
 # Debian keeps the server's programs out of PATH.
 has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
 wanted=
-want() { # test, package, what it is for
+want() { # test, package
     "$1" || wanted="$wanted $2"
 }
 has_cc() { has cc; }
@@ -42,6 +42,10 @@ if [ -n "$wanted" ]; then
         cat "$log" >&2
         exit 1
     fi
+    # Some distributions have packages of these names that install nothing (Ubuntu's chromium is a snap).
+    for check in cc postgres chromium certutil npm; do
+        "has_$check" || { echo "setup-test: $check is still missing; install it by hand, then run this again" >&2; exit 1; }
+    done
 fi
 
 # Node packages, anew only where the lock file changed since they were installed.

@@ -1,5 +1,5 @@
 // Starts the real binary as `usher demo`, on free ports and a temporary folder, and runs its commands.
-import { spawn, execFile, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { createServer, type AddressInfo } from "node:net";
@@ -44,10 +44,10 @@ export async function freePort(): Promise<number> {
 /** Starts the demo on free ports and waits until it says that it is ready. */
 export async function startDemo(): Promise<Usher> {
   const data = mkdtempSync(join(tmpdir(), "usher-e2e-data-"));
-  const child = spawn(BINARY, ["demo", "--data", data, "--port", "0", "--app-port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = startProcess(BINARY, ["demo", "--data", data, "--port", "0", "--app-port", "0"], ["ignore", "pipe", "pipe"]);
   let printed = "";
-  child.stdout.on("data", (chunk) => (printed += String(chunk)));
-  child.stderr.on("data", (chunk) => (printed += String(chunk)));
+  child.stdout?.on("data", (chunk) => (printed += String(chunk)));
+  child.stderr?.on("data", (chunk) => (printed += String(chunk)));
   const end = async (): Promise<void> => {
     await stop(child);
     rmSync(data, { recursive: true, force: true });
@@ -78,6 +78,18 @@ export async function startDemo(): Promise<Usher> {
   return usher;
 }
 
+// A run that is cut short stops what it started, too.
+const started = new Set<ChildProcess>();
+process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
+
+function startProcess(binary: string, args: string[], stdio: StdioOptions): ChildProcess {
+  const child = spawn(binary, args, { stdio });
+  started.add(child);
+  child.once("exit", () => started.delete(child));
+  return child;
+}
+
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -101,7 +113,7 @@ function run(data: string, args: string[], { input = "", home }: Command = {}): 
 /** Starts the example by itself, beside the demo's server; it is there once the promise is fulfilled. */
 export async function startExample(usher: Usher, client: string, port: number): Promise<() => Promise<void>> {
   const flags = ["-server", usher.server, "-addr", `localhost:${port}`, "-client", client, "-data", usher.data];
-  const child = spawn(join(BUILD, "javascript-spa"), flags, { stdio: ["ignore", "ignore", "inherit"] });
+  const child = startProcess(join(BUILD, "javascript-spa"), flags, ["ignore", "ignore", "inherit"]);
   await until("the example to answer", async () => (await fetch(`http://localhost:${port}/`)).ok);
   return () => stop(child);
 }

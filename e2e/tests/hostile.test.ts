@@ -142,6 +142,18 @@ describe("nobody else hears an answer", () => {
     assert.deepEqual(await popupFrom(tab, assisted("null", "&prompt=none")), []);
   });
 
+  it("a window without an opener tells nobody, and says so", async () => {
+    await victim();
+    const tab = await w.session.tab();
+    await tab.goto(evil.origin);
+    const opened = new Promise<Page>((resolve) => w.session.browser.once("targetcreated", (target) => void target.page().then((page) => page && resolve(page))));
+    await tab.evaluate((address) => void window.open(address, "_blank", "noopener"), assisted(app.origin, "&prompt=none"));
+    const alone = await opened;
+    await alone.waitForFunction(() => document.body && !document.body.hidden && document.body.innerText.includes("no app"));
+    assert.equal(await alone.evaluate(() => window.opener), null);
+    assert.deepEqual(await heard(tab), []);
+  });
+
   it("the app's own window does, so the silence above means something", async () => {
     await victim();
     app.pages["/popup"] = page("The app", HEARD);

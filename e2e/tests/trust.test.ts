@@ -58,12 +58,3 @@ it("usher trust lets a fresh browser sign in at the example, and --uninstall tak
   }
   assert.equal(await believes(), false, "after the uninstallation");
 });
-
-it("the authority can vouch for nothing but this machine", async () => {
-  const shown = await usher.cli(["trust", "--browsers-only"], { home });
-  try {
-    assert.match(shown, /localhost, 127\.0\.0\.1 and ::1 only/);
-  } finally {
-    await usher.cli(["trust", "--browsers-only", "--uninstall"], { home });
-  }
-});

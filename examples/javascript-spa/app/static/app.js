@@ -68,7 +68,7 @@
     add(kind, address) {
       if (!address.startsWith(`${server}/`)) return;
       const url = new URL(address);
-      const parameters = Array.from(url.searchParams, ([name, value]) => `  ${name}=${value}`);
+      const parameters = Array.from(url.searchParams, ([name, value]) => `${name}=${value}`);
       this.collected.push([`${kind} ${url.pathname}`, ...parameters].join("\n"));
     }
 
@@ -94,7 +94,12 @@
 
   function show(result, sent, outcome, answer) {
     const list = element("ul");
-    list.append(...sent.map((line) => element("li", line)));
+    for (const request of sent) {
+      const [first, ...parameters] = request.split("\n");
+      const item = element("li", first);
+      item.append(...parameters.map((parameter) => element("div", parameter)));
+      list.append(item);
+    }
     const label = element("p", outcome === "resolved" ? "The promise is resolved." : "The promise is rejected.");
     label.className = "outcome";
     label.dataset.outcome = outcome;
