@@ -497,6 +497,18 @@ describe("behaviour that the tutorials describe", () => {
   provedBy("A message is believed only if its origin is the server's", "hostile.test.ts", "a stranger that got hold of the very frame: the source is right, the origin is not");
   provedBy("and its source is the very frame or window that the library opened.", "hostile.test.ts", "another frame of the server: the origin is right, the source is not");
 
+  sentence("One renewal at a time: calls that ask for the same thing at once share one hidden request and one token", async () => {
+    const { tab } = await openSignedIn();
+    const asked: string[] = [];
+    tab.on("request", (request) => {
+      if (request.url().includes("oauth-assisted-token?")) asked.push(request.url());
+    });
+    const all = await call(tab, "Promise.all([1, 2, 3, 4].map(() => assistant.fetchTokens())).then((all) => ({ tokens: all.map((t) => t.token) }))");
+    assert.equal(all.outcome, "resolved");
+    assert.equal(new Set(all.value["tokens"] as string[]).size, 1);
+    assert.equal(asked.length, 1);
+  });
+
   sentence('The frame has allow="publickey-credentials-get; publickey-credentials-create; storage-access; identity-credentials-get".', async () => {
     const tab = await open();
     await start(tab, "assistant.login()");

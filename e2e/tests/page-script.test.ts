@@ -20,7 +20,7 @@ before(async () => {
   w = await world({ expectViolations: true });
   app = await w.site({ "/other": page("Another page of the app", "") });
   evil = await w.site({ "/": page("Somebody else", HEARD) });
-  await w.usher.client("ours", [app.origin]);
+  await w.usher.client("ours", [app.origin], "--scope", "openid profile");
   await w.usher.client("theirs", [app.origin], "--scope", "openid profile", "--consent");
   app.pages["/"] = appPage(w.usher, { clientId: "ours" });
   app.pages["/theirs"] = appPage(w.usher, { clientId: "theirs" });
