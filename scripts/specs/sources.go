@@ -63,11 +63,12 @@ func (s *sources) readGo(path string) error {
 	for _, decl := range file.Decls {
 		s.names[rel] = append(s.names[rel], declared(decl)...)
 	}
-	if strings.HasSuffix(rel, "_test.go") || file.Name.Name == "storetest" {
+	pkg := strings.TrimSuffix(file.Name.Name, "_test")
+	if strings.HasSuffix(rel, "_test.go") || pkg == "storetest" {
 		for _, name := range s.names[rel] {
-			s.tests[file.Name.Name+"."+name] = isTest(name)
+			s.tests[pkg+"."+name] = isTest(name)
 		}
-		s.strings[file.Name.Name] += string(text)
+		s.strings[pkg] += string(text)
 	}
 	return nil
 }
