@@ -34,9 +34,11 @@ const (
 )
 
 // Audit is one record: who decided what about whom. It holds no secret. The zero Audit is not
-// written.
+// written; nor is any by a verb that failed, or that found delegation or session as it should be and changed
+// nothing.
 type Audit struct {
-	// ID is random, its first 48 bits the time in milliseconds, so that records sort by age.
+	// ID is random, its first 48 bits the time in milliseconds, so that records sort by age. The store
+	// makes one where it is zero, and takes its own time where At is.
 	ID        oauth.ID
 	At        time.Time
 	Event     Event

@@ -157,11 +157,11 @@ func (e *postgresEngine) write(ctx context.Context, verb func(tx) error) error {
 // retryLimit bounds how often a transaction is tried that others keep undoing.
 const retryLimit = 50
 
-// retry runs the verb until it is not undone because of another transaction.
+// retry runs the verb until it is not undone for reasons that have nothing to do with it.
 func (e *postgresEngine) retry(ctx context.Context, begin string, verb func(tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := e.attempt(ctx, begin, verb)
-		if !mayRetry(err) || attempt == retryLimit {
+		again, err := e.attempt(ctx, begin, verb)
+		if !again || attempt == retryLimit {
 			return err
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -181,10 +181,12 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx) error) (err error) {
+// attempt runs the verb once. It may be run again where it lost against another transaction, and where
+// the connection broke before the commit was under way.
+func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx) error) (again bool, err error) {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Release()
 	setDeadline(conn.Conn())
@@ -195,14 +197,15 @@ func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx
 			err = fmt.Errorf("the store panicked: %v", p)
 		}
 		if err != nil {
+			again = mayRetry(err) || conn.Conn().IsClosed() && !t.committing
 			t.rollback()
 		}
 		clearDeadline(conn.Conn())
 	}()
 	if err := verb(t); err != nil {
-		return err
+		return false, err
 	}
-	return t.commit()
+	return false, t.commit()
 }
 
 // setDeadline bounds all that happens on the connection until clearDeadline. It costs nothing, while

@@ -27,6 +27,8 @@ type postgresTx struct {
 	began  bool
 	ended  bool
 	wrote  bool
+	// committing is set once a commit was sent: if no answer comes, nobody knows whether it happened.
+	committing bool
 }
 
 func (t *postgresTx) do(s *statement, args ...any) { t.add(s, nil, args) }
@@ -83,6 +85,7 @@ func (t *postgresTx) send(commit bool) (int64, error) {
 		batch.Queue("COMMIT")
 	}
 	t.began = t.began || framed
+	t.committing = commit
 	results := t.conn.SendBatch(context.Background(), batch)
 	n, err := readCalls(results, opening, t.queued)
 	if e := results.Close(); err == nil {

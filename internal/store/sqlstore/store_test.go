@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 // openURL opens a store that the end of the test closes.
 func openURL(t testing.TB, url string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URL: url})
+	s, err := Open(t.Context(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
