@@ -2,7 +2,6 @@ package manage
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,7 +16,6 @@ const (
 	maxTokenSeconds    = 24 * 60 * 60
 	maxNameLength      = 200
 	maxClientIDLength  = 128
-	maxURILength       = 2000
 	maxAudienceLength  = 500
 	maxEmailAddrLength = 254 // RFC 5321 §4.5.3.1.3
 )
@@ -98,51 +96,11 @@ func (m *Manager) validateOrigins(f *faults, c *oauth.Client) {
 func validateURIs(f *faults, field string, uris []string) {
 	limit(f, field, len(uris))
 	for _, uri := range uris {
-		if problem := redirectProblem(uri); problem != "" {
-			f.add(field, "%.200q %s", uri, problem)
+		if err := oauth.CheckRedirectURI(uri); err != nil {
+			f.add(field, "%v", err)
 		}
 	}
 	unique(f, field, uris)
-}
-
-// redirectProblem says what is wrong with a redirect URI: it has to be absolute and without a fragment
-// (RFC 6749 §3.1.2), and https, save for loopback (RFC 8252 §7.3) and private-use schemes (§7.1).
-func redirectProblem(uri string) string {
-	if len(uri) > maxURILength {
-		return fmt.Sprintf("has more than %d characters", maxURILength)
-	}
-	for i := range len(uri) {
-		if uri[i] <= 0x20 || uri[i] >= 0x7f || strings.IndexByte("\\\"<>^`{|}", uri[i]) >= 0 {
-			return fmt.Sprintf("holds %q, which has to be percent-encoded", uri[i])
-		}
-	}
-	if strings.Contains(uri, "*") {
-		return "holds a *: redirect URIs match exactly, so list each one"
-	}
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || u.Scheme == "":
-		return "is not an absolute address, as in https://app.example.com/callback"
-	case strings.Contains(uri, "#"):
-		return "has a fragment (#), which RFC 6749 section 3.1.2 forbids"
-	case u.Scheme == "https" || u.Scheme == "http":
-		return webRedirectProblem(u)
-	case !strings.Contains(u.Scheme, "."):
-		return "has a scheme that others may use too; a private-use scheme is a reversed domain name, as in com.example.app:/callback"
-	}
-	return ""
-}
-
-func webRedirectProblem(u *url.URL) string {
-	switch {
-	case u.Hostname() == "":
-		return "has no host"
-	case u.User != nil:
-		return "has a user name in it"
-	case u.Scheme == "http" && !oauth.IsLoopback(u.Hostname()):
-		return "is http: use https (http is for localhost and loopback addresses only)"
-	}
-	return ""
 }
 
 func validateScope(f *faults, c *oauth.Client, p *oauth.Profile) {
