@@ -31,12 +31,12 @@ func block(t *testing.T, document, language string) string {
 	return content
 }
 
-// usher runs the command of this source tree.
-func usher(t *testing.T, args ...string) string {
+// run runs a program and returns what it printed.
+func run(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"run", root + "/cmd/usher"}, args...)...).CombinedOutput()
+	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
-		t.Fatalf("usher %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }
@@ -46,20 +46,22 @@ func usher(t *testing.T, args ...string) string {
 func TestConfigurationExample(t *testing.T) {
 	example := block(t, "docs/operating.md", "yaml")
 	dir := t.TempDir()
+	usher := filepath.Join(dir, "usher")
+	run(t, "go", "build", "-o", usher, root+"/cmd/usher")
 	writeCertificate(t, dir, "login.example.com")
-	usher(t, "keys", "new-master", filepath.Join(dir, "master.key"))
+	run(t, usher, "keys", "new-master", filepath.Join(dir, "master.key"))
 	file := filepath.Join(dir, "usher.yaml")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(example, "/etc/usher", dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	usher(t, "check-config", "--config", file)
+	run(t, usher, "check-config", "--config", file)
 
 	setting := regexp.MustCompile(`(?m)^(#?)([a-z_]+): *(.*)$`)
 	shown := map[string]string{}
 	for _, m := range setting.FindAllStringSubmatch(example, -1) {
 		shown[m[2]] = m[1] + m[3]
 	}
-	for _, m := range setting.FindAllStringSubmatch(usher(t, "check-config", "--example"), -1) {
+	for _, m := range setting.FindAllStringSubmatch(run(t, usher, "check-config", "--example"), -1) {
 		value, there := shown[m[2]]
 		if !there {
 			t.Errorf("%s is missing", m[2])

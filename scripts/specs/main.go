@@ -1,18 +1,23 @@
 // Command specs holds docs/specs.md against the sources: every file, function, test and mutant that a table
-// names has to exist, and every rule has to name code and a test.
+// names has to exist, and every rule has to name code and a test. Of docs/architecture.md it checks the tests.
 //
 //	go run ./scripts/specs
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // columns of the tables that are checked; other tables are for people only.
 var columns = []string{"rule", "code", "test", "mutant"}
+
+// namesTest recognises a test that a text names.
+var namesTest = regexp.MustCompile(`^[a-z]+\.(Test|Fuzz|test|race)[A-Z]`)
 
 // row is one rule of a specification and where it is obeyed.
 type row struct {
@@ -22,7 +27,7 @@ type row struct {
 }
 
 func main() {
-	faults, rows := check(".", "docs/specs.md", "scripts/mutants/table.yaml")
+	faults, rows := check(".", "docs/specs.md", "docs/architecture.md", "scripts/mutants/table.yaml")
 	for _, f := range faults {
 		fmt.Fprintln(os.Stderr, f)
 	}
@@ -33,17 +38,24 @@ func main() {
 	fmt.Printf("specs: %d rules, every reference exists\n", rows)
 }
 
-// check says everything that is wrong with the document of the project in root.
-func check(root, document, table string) (faults []string, rules int) {
-	text, err := os.ReadFile(root + "/" + document)
-	if err != nil {
-		return []string{err.Error()}, 0
-	}
-	known, err := readSources(root, table)
-	if err != nil {
+// check says everything that is wrong with the two documents of the project in root: one has tables of rules,
+// the other names tests in its text.
+func check(root, document, prose, table string) (faults []string, rules int) {
+	text, err1 := os.ReadFile(root + "/" + document)
+	words, err2 := os.ReadFile(root + "/" + prose)
+	known, err3 := readSources(root, table)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return []string{err.Error()}, 0
 	}
 	rows, faults := parse(string(text))
+	for _, word := range quoted(string(words)) {
+		if !namesTest.MatchString(word) {
+			continue
+		}
+		for _, problem := range known.test(word) {
+			faults = append(faults, prose+": "+problem)
+		}
+	}
 	for _, r := range rows {
 		for _, problem := range known.judge(r) {
 			faults = append(faults, fmt.Sprintf("%s:%d: %s: %s", document, r.line, r.rule, problem))

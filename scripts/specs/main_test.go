@@ -10,7 +10,7 @@ import (
 const root = "../.."
 
 func TestEveryReferenceExists(t *testing.T) {
-	faults, rules := check(root, "docs/specs.md", "scripts/mutants/table.yaml")
+	faults, rules := check(root, "docs/specs.md", "docs/architecture.md", "scripts/mutants/table.yaml")
 	for _, f := range faults {
 		t.Error(f)
 	}
@@ -28,6 +28,7 @@ func TestBrokenReferencesAreFound(t *testing.T) {
 		"js/src/a.ts":              "export const rule = 1;\n",
 		"e2e/tests/a.test.ts":      "it(\"holds\", () => {});\n",
 		"table.yaml":               "- {name: known}\n",
+		"prose.md":                 "A text, `oauth.TestRule` and `oauth.TestRule/case`, also `no test`.\n",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -59,9 +60,16 @@ func TestBrokenReferencesAreFound(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "specs.md"), []byte(document), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		faults, _ := check(dir, "specs.md", "table.yaml")
+		faults, _ := check(dir, "specs.md", "prose.md", "table.yaml")
 		if got := strings.Join(faults, "\n"); want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", row, got, want)
 		}
+	}
+	lost := "Proved by `oauth.TestLost`.\n"
+	if err := os.WriteFile(filepath.Join(dir, "prose.md"), []byte(lost), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if faults, _ := check(dir, "specs.md", "prose.md", "table.yaml"); !strings.Contains(strings.Join(faults, "\n"), "prose.md: there is no test oauth.TestLost") {
+		t.Errorf("a test that a text names and that does not exist: %q", faults)
 	}
 }
