@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"zombiezen.com/go/sqlite"
 
 	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
@@ -56,19 +55,24 @@ func seed(ctx context.Context, database, baseURL string, accounts int) (*world, 
 	if w.master, err = token.NewMaster(rand.Reader); err != nil {
 		return nil, err
 	}
-	if err := w.configure(ctx, baseURL); err != nil {
-		return nil, err
-	}
 	if w.hash, err = authn.HashPassword(password); err != nil {
 		return nil, err
 	}
 	for i := range w.users {
 		w.users[i] = newUser()
 	}
-	if strings.HasPrefix(database, "sqlite:") {
-		return w, w.fillSQLite()
+	s, err := sqlstore.Open(ctx, sqlstore.Options{URL: database, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
 	}
-	return w, w.fillPostgres(ctx)
+	err = w.configure(ctx, s, baseURL)
+	if err == nil {
+		err = w.fill(ctx, s)
+	}
+	if err = errors.Join(err, s.Close()); err != nil || strings.HasPrefix(database, "sqlite:") {
+		return w, err
+	}
+	return w, analyze(ctx, database)
 }
 
 func newUser() user {
@@ -81,18 +85,13 @@ func newUser() user {
 	return u
 }
 
-// configure makes schema, profile, keys and the two clients: the app and the API that introspects.
-func (w *world) configure(ctx context.Context, baseURL string) (err error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Options{URL: w.database, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+// configure makes profile, keys and the two clients: the app and the API that introspects.
+func (w *world) configure(ctx context.Context, s *sqlstore.Store, baseURL string) error {
 	m := &manage.Manager{Store: s, Master: w.master, Now: time.Now, Rand: rand.Reader, Actor: "cli:bench"}
 	if err := m.Bootstrap(ctx); err != nil {
 		return err
 	}
-	err = m.CreatePublicClient(ctx, oauth.Client{
+	err := m.CreatePublicClient(ctx, oauth.Client{
 		ID: appClient, Name: "Bench", Capabilities: []oauth.Capability{oauth.CapAssistedToken},
 		AllowedOrigins: []oauth.OriginPattern{appOrigin}, Scope: []string{"openid", "profile", "read"},
 	})
@@ -123,68 +122,37 @@ func (w *world) accessToken(u user) (string, error) {
 	return w.ring.SealAccess(t, time.Now())
 }
 
-// table is what is filled in bulk: a row for each user.
-type table struct {
-	name    string
-	columns []string
-	row     func(i int, u user) []any
-}
-
-func (w *world) tables() []table {
-	now := w.began.UnixMilli()
-	idle, expires := (8 * time.Hour).Milliseconds(), w.began.Add(7*24*time.Hour).UnixMilli()
-	return []table{
-		{"account", []string{"id", "username", "username_key", "name", "email", "locked", "password_hash", "created", "version"},
-			func(i int, u user) []any {
-				name := username(i)
-				return []any{u.account[:], name, []byte(name), "User of the bench", name + "@example.com", int64(0), w.hash, now, int64(1)}
-			}},
-		{"session", []string{"id", "cookie_hash", "account_id", "auth_time", "amr", "acr", "last_used", "idle_ms", "expires", "created", "ends"},
-			func(_ int, u user) []any {
-				return []any{u.session[:], web.HashSecret(u.cookie), u.account[:], now, oauth.AMRPassword, oauth.ACRPassword, now, idle, expires, now, now + idle}
-			}},
-		{"delegation", []string{"session_id", "client_id", "id", "account_id", "scope", "created"},
-			func(_ int, u user) []any {
-				return []any{u.session[:], appClient, u.delegation[:], u.account[:], "openid profile read", now}
-			}},
-	}
-}
-
-func (w *world) fillSQLite() (err error) {
-	conn, err := sqlite.OpenConn(strings.TrimPrefix(w.database, "sqlite:"), sqlite.OpenReadWrite)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := sqliteExec(conn, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	for _, t := range w.tables() {
-		places := strings.Repeat(", ?", len(t.columns))[2:]
-		insert := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES (" + places + ")"
-		for i, u := range w.users {
-			if err := sqliteExec(conn, insert, t.row(i, u)...); err != nil {
-				return fmt.Errorf("fill %s: %w", t.name, err)
-			}
+// fill stores the users in bulk.
+func (w *world) fill(ctx context.Context, s *sqlstore.Store) error {
+	accounts := make([]oauth.Account, len(w.users))
+	sessions := make([]oauth.Session, len(w.users))
+	delegations := make([]oauth.Delegation, len(w.users))
+	for i, u := range w.users {
+		accounts[i] = oauth.Account{
+			ID: u.account, Username: username(i), Name: "User of the bench", Email: username(i) + "@example.com",
+			PasswordHash: w.hash, Created: w.began,
+		}
+		sessions[i] = oauth.Session{
+			ID: u.session, CookieHash: web.HashSecret(u.cookie), AccountID: u.account, AuthTime: w.began,
+			AMR: []string{oauth.AMRPassword}, ACR: oauth.ACRPassword, LastUsed: w.began,
+			IdleTimeout: 8 * time.Hour, Expires: w.began.Add(7 * 24 * time.Hour), Created: w.began,
+		}
+		delegations[i] = oauth.Delegation{
+			ID: u.delegation, SessionID: u.session, ClientID: appClient, AccountID: u.account,
+			Scope: []string{"openid", "profile", "read"}, Created: w.began,
 		}
 	}
-	return sqliteExec(conn, "COMMIT")
+	return s.Fill(ctx, accounts, sessions, delegations)
 }
 
-func (w *world) fillPostgres(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, w.database)
+// analyze tells PostgreSQL's planner what is in the tables, as on a database that has lived. The empty ones are left
+// alone: to know that a table is empty makes for plans that are wrong when it fills.
+func analyze(ctx context.Context, database string) error {
+	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	for _, t := range w.tables() {
-		rows := pgx.CopyFromSlice(len(w.users), func(i int) ([]any, error) { return t.row(i, w.users[i]), nil })
-		if _, err := conn.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, rows); err != nil {
-			return fmt.Errorf("fill %s: %w", t.name, err)
-		}
-	}
-	// So that the planner knows what is in the tables from the first request on, as on a database that has lived.
-	// The empty ones are left alone: to know that a table is empty makes for plans that are wrong when it fills.
 	_, err = conn.Exec(ctx, "VACUUM ANALYZE account, session, delegation")
 	return err
 }
