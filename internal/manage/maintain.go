@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -77,11 +78,7 @@ func (m *Manager) tendKeys(ctx context.Context, log *slog.Logger) error {
 // keyPolicy keeps a retired key for as long as anything that was made with it may be good.
 func keyPolicy(snap store.Snapshot) token.Policy {
 	policy := token.DefaultPolicy()
-	longest := max(snap.Profile.AccessTokenSeconds, snap.Profile.IDTokenSeconds)
-	for i := range snap.Clients {
-		longest = max(longest, snap.Clients[i].AccessTokenSeconds)
-	}
-	policy.Keep = max(policy.Keep, time.Duration(longest)*time.Second+keepMargin)
+	policy.Keep = max(policy.Keep, oauth.LongestLifetime(&snap.Profile, snap.Clients)+keepMargin)
 	return policy
 }
 

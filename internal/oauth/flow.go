@@ -28,6 +28,9 @@ type Flow struct {
 	// Binding is the hash of the flow cookie that the browser had, or got, when the flow began.
 	Binding []byte    `json:"b"`
 	Started time.Time `json:"t"`
+	// Session points at the session that was made within this flow where no cookie may name it; it is read
+	// anew at every step, like one that a cookie names.
+	Session ID `json:"s,omitzero"`
 }
 
 // Expired tells whether the user took too long.

@@ -87,7 +87,7 @@ type Client struct {
 	AccessTokenFormat TokenFormat `json:"access_token_format,omitempty"`
 	// AccessTokenSeconds is the lifetime; 0 means the profile's.
 	AccessTokenSeconds int `json:"access_token_seconds,omitempty"`
-	// IDTokenAlg is ES256 where empty.
+	// IDTokenAlg signs what the client gets as a JWT; ES256 where empty.
 	IDTokenAlg Alg `json:"id_token_alg,omitempty"`
 	// Audience of JWT access tokens (RFC 9068 §2.2); the issuer where empty.
 	Audience        []string `json:"audience,omitempty"`
@@ -107,6 +107,14 @@ func (c *Client) DisplayName() string {
 		return c.Name
 	}
 	return c.ID
+}
+
+// Alg is the algorithm of the JWTs that the client gets: the one that it knows.
+func (c *Client) Alg() Alg {
+	if c.IDTokenAlg == "" {
+		return ES256
+	}
+	return c.IDTokenAlg
 }
 
 // IsPublic tells whether the client has no secret (RFC 6749 §2.1).

@@ -236,6 +236,20 @@ func TestConsentDenied(t *testing.T) {
 	b.submit(consentPath, form("flow", consent.field("flow"), "user", consent.field("user"), "decision", "deny")).wantError(oauth.AccessDenied)
 }
 
+// Where no cookie reaches the frame at all, the flow itself points at the session that it made.
+func TestConsentWithCookiesBlocked(t *testing.T) {
+	w := newWorld(t)
+	w.change("foreign", func(c *oauth.Client) { c.FramedInteraction = true })
+	b := w.blocked()
+	consent := b.signIn("client_id", "foreign")
+	allow := form("flow", consent.field("flow"), "user", consent.field("user"), "decision", "allow")
+	answer := b.submit(consentPath, allow)
+	w.wantActive(answer.token(), true)
+	b.frame(assisted("client_id", "foreign", "prompt", "none")).wantError(oauth.InteractionRequired)
+	b.submit(logoutPath, form("confirm", "yes", "client_id", "foreign", "for_origin", appOrigin, "access_token", answer.token()))
+	b.submit(consentPath, allow).wantText(`name="password"`) // it points at nothing once the session is over
+}
+
 func TestCancel(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()

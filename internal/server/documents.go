@@ -2,7 +2,9 @@ package server
 
 import (
 	"bytes"
+	"compress/gzip"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -21,8 +23,8 @@ type metadata struct {
 	RevocationAuthMethods    []string    `json:"revocation_endpoint_auth_methods_supported"`
 	UserinfoEndpoint         string      `json:"userinfo_endpoint"`
 	EndSessionEndpoint       string      `json:"end_session_endpoint"`
-	GrantTypes               []string    `json:"grant_types_supported"`
-	ResponseTypes            []string    `json:"response_types_supported"`
+	GrantTypes               []string    `json:"grant_types_supported,omitempty"`
+	ResponseTypes            []string    `json:"response_types_supported,omitempty"`
 	SubjectTypes             []string    `json:"subject_types_supported"`
 	IDTokenAlgs              []oauth.Alg `json:"id_token_signing_alg_values_supported"`
 	Scopes                   []string    `json:"scopes_supported"`
@@ -43,8 +45,6 @@ func (s *Server) metadata(snap *snapshot) metadata {
 		RevocationAuthMethods:    []string{"none", "client_secret_basic", "client_secret_post"},
 		UserinfoEndpoint:         s.BaseURL + userinfoPath,
 		EndSessionEndpoint:       s.BaseURL + logoutPath,
-		GrantTypes:               []string{},
-		ResponseTypes:            []string{},
 		SubjectTypes:             []string{"public"},
 		IDTokenAlgs:              snap.ring.Algs(),
 		Claims:                   []string{"sub", "auth_time", "acr", "amr", "sid", "name", "preferred_username", "email"},
@@ -78,18 +78,31 @@ func writeDocument(w http.ResponseWriter, contentType string, document []byte) {
 	w.Write(document)
 }
 
-// scripts are the files that apps load from other origins, by their names below resources/js.
-var scripts = map[string][]byte{
-	assistedPath + "/resources/js/assisted-token.js":     js.AssistedToken,
-	assistedPath + "/resources/js/assisted-token.min.js": js.AssistedTokenMin,
-	"/authn/anonymous/resources/js/preflight.js":         js.Preflight,
-	"/authn/anonymous/resources/js/preflight.min.js":     js.PreflightMin,
+// script is a file that apps load from other origins.
+type script struct {
+	content, gzipped []byte
+	tag              string
+}
+
+var scripts = map[string]script{
+	assistedPath + "/resources/js/assisted-token.js":     newScript(js.AssistedToken),
+	assistedPath + "/resources/js/assisted-token.min.js": newScript(js.AssistedTokenMin),
+	"/authn/anonymous/resources/js/preflight.js":         newScript(js.Preflight),
+	"/authn/anonymous/resources/js/preflight.min.js":     newScript(js.PreflightMin),
+}
+
+func newScript(content []byte) script {
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // fails for an unknown level alone
+	z.Write(content)                                        // a buffer takes all
+	z.Close()
+	return script{content, out.Bytes(), web.ETag(content)}
 }
 
 // script serves the browser library and the preflight script. Their addresses are fixed, so browsers ask again
 // after five minutes and are told by the ETag that nothing changed.
 func (s *Server) script(w http.ResponseWriter, r *http.Request) {
-	content, ok := scripts[r.URL.Path]
+	f, ok := scripts[r.URL.Path]
 	if !ok {
 		s.noSuchPage(w, r)
 		return
@@ -99,17 +112,15 @@ func (s *Server) script(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("ETag", scriptTags[r.URL.Path])
+	h.Set("Vary", "Accept-Encoding")
+	content, tag := f.content, f.tag
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		content, tag = f.gzipped, strings.TrimSuffix(f.tag, `"`)+`-gzip"` // another representation (RFC 9110 §8.8.3)
+	}
+	h.Set("ETag", tag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
-
-var scriptTags = func() map[string]string {
-	tags := make(map[string]string, len(scripts))
-	for path, content := range scripts {
-		tags[path] = web.ETag(content)
-	}
-	return tags
-}()
 
 // home is what whoever opens the bare address sees, for example to look at the certificate.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {

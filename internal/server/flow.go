@@ -229,7 +229,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, v, "The user did not agree.")
 		return
 	}
-	st, err := s.ssoStanding(r, v)
+	st, err := s.flowStanding(r, v)
 	if err != nil {
 		s.answerError(w, v, err)
 		return

@@ -83,20 +83,16 @@ func (s *Server) encodeAccess(v *visit, st *oauth.Standing, t *oauth.AccessToken
 	if err != nil {
 		return "", err
 	}
-	return v.snap.ring.Sign(oauth.ES256, typAccessToken, now, claims)
+	return v.snap.ring.Sign(v.client.Alg(), typAccessToken, now, claims)
 }
 
 func (s *Server) idToken(v *visit, st *oauth.Standing, accessToken string, now time.Time) (string, error) {
-	alg := v.client.IDTokenAlg
-	if alg == "" {
-		alg = oauth.ES256
-	}
 	claims, err := json.Marshal(oauth.NewIDToken(
 		s.issuer, v.client, &v.snap.profile, st, v.flow.Request.Nonce, accessToken, now))
 	if err != nil {
 		return "", err
 	}
-	return v.snap.ring.Sign(alg, typIDToken, now, claims)
+	return v.snap.ring.Sign(v.client.Alg(), typIDToken, now, claims)
 }
 
 func (s *Server) logIssue(ctx context.Context, t *oauth.AccessToken) {

@@ -44,6 +44,21 @@ func (s *Server) standing(w http.ResponseWriter, r *http.Request, v *visit) (*oa
 	return st, nil
 }
 
+// flowStanding says who is there for a step of a flow: by the SSO cookie where the flow is bound to the
+// browser, else by the child session, else by the session that the flow itself made.
+func (s *Server) flowStanding(r *http.Request, v *visit) (*oauth.Standing, *oauth.Error) {
+	if v.bound {
+		return s.ssoStanding(r, v)
+	}
+	st, err := s.childStanding(r, v)
+	if st != nil || err != nil || v.flow.Session.IsZero() {
+		return st, err
+	}
+	return s.live(r, func() (oauth.Standing, error) {
+		return s.Store.StandingOf(r.Context(), v.flow.Session, v.client.ID)
+	})
+}
+
 // childStanding says who is there by the child session's cookie alone.
 func (s *Server) childStanding(r *http.Request, v *visit) (*oauth.Standing, *oauth.Error) {
 	secret := childCookie(v.client, v.origin).Read(r)
@@ -90,7 +105,7 @@ func (s *Server) live(r *http.Request, read func() (oauth.Standing, error)) (*oa
 // signedIn records that the account's user just proved who they are: their session is renewed, or a new one
 // replaces whatever session this browser had.
 func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc *oauth.Account) (*oauth.Standing, *oauth.Error) {
-	former, refused := s.formerSession(r, v)
+	former, refused := s.flowStanding(r, v)
 	if refused != nil {
 		return nil, refused
 	}
@@ -101,9 +116,9 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc 
 		session.ID, audit.Detail = former.Session.ID, "again"
 	}
 	audit.AccountID, audit.SessionID = acc.ID, session.ID
-	save := s.saveChild
-	if v.bound {
-		save = s.saveSSO
+	save := s.saveSSO
+	if !v.bound {
+		save, v.flow.Session = s.saveChild, session.ID
 	}
 	err := save(w, r, v, session, again, audit)
 	if err == nil {
@@ -126,14 +141,6 @@ func (s *Server) newSession(v *visit, acc *oauth.Account) oauth.Session {
 		Expires:     now.Add(time.Duration(v.snap.profile.SessionMaxSeconds) * time.Second),
 		IdleTimeout: time.Duration(v.snap.profile.SessionIdleSeconds) * time.Second,
 	}
-}
-
-// formerSession is the session that this browser had before the sign-in.
-func (s *Server) formerSession(r *http.Request, v *visit) (*oauth.Standing, *oauth.Error) {
-	if v.bound {
-		return s.ssoStanding(r, v)
-	}
-	return s.childStanding(r, v)
 }
 
 // saveSSO stores a session that the SSO cookie names. The secret is fresh for every sign-in, so that nobody can
