@@ -7,7 +7,7 @@ FUZZTIME    ?= 30s
 # The race detector needs a C compiler; e2e and bench time real processes and go without it.
 RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /bench)
 
-.PHONY: run build generate check test fuzz mutants bench vuln screenshots
+.PHONY: setup run build generate check test fuzz mutants bench vuln screenshots
 
 run: build ## start the demo
 	bin/usher demo
@@ -19,20 +19,22 @@ build: ## the released binary: static, stripped
 generate: ## bundle the browser library into js/dist
 	$(GO) generate ./js
 
-check: ## the quick part: formatting, vet, staticcheck, types, references of the documents, quick tests
+setup: ## install what the tests need, on Debian and Ubuntu; elsewhere say what is missing
+	@scripts/setup-test.sh
+
+check: setup ## the quick part: formatting, vet, staticcheck, types, references of the documents, quick tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 	$(GO) run ./scripts/specs
-	npm --prefix js ci --silent && npm --prefix js test --silent
+	npm --prefix js test --silent
+	npm --prefix e2e run --silent check
 	$(GO) test ./internal/oauth ./internal/web ./internal/archtest ./internal/token ./js/...
 
-test: ## all of it; installs what it needs on Debian and Ubuntu
-	scripts/setup-test.sh
-	$(MAKE) --no-print-directory check
+test: check ## all of it; installs what it needs on Debian and Ubuntu
 	$(GO) test -race $(RACED)
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
-	npm --prefix e2e ci --silent && npm --prefix e2e test --silent
+	npm --prefix e2e test --silent
 
 fuzz: ## each fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
