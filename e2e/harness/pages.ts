@@ -110,7 +110,7 @@ function signInPages(w: World, app: Site): Pages {
       const own = await w.session.tab();
       await own.goto(address);
       await signIn(own, w.usher.username, w.usher.password);
-      await (await own.waitForSelector("button[value=allow]"))?.click();
+      await (await own.waitForSelector("button[value=allow]", { visible: true }))?.click();
       await own.waitForSelector("main[data-page=done]");
       return whole(own);
     },

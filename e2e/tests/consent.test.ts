@@ -41,7 +41,7 @@ async function openWindow(w: World, tab: Page): Promise<Page> {
 
 async function decide(w: World, popup: Page, decision: "allow" | "deny"): Promise<void> {
   await signIn(popup, w.usher.username, w.usher.password);
-  await (await popup.waitForSelector(`button[value=${decision}]`))?.click();
+  await (await popup.waitForSelector(`button[value=${decision}]`, { visible: true }))?.click();
 }
 
 withCookies("allowed", (w, app, client) => {

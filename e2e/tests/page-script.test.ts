@@ -129,7 +129,7 @@ describe("the window for a client whose users must agree", () => {
   it("a stranger that opens the window hears nothing from it", async () => {
     const { tab, popup } = await waiting();
     await signIn(popup, w.usher.username, w.usher.password);
-    await (await popup.waitForSelector("button[value=allow]"))?.click();
+    await (await popup.waitForSelector("button[value=allow]", { visible: true }))?.click();
     assert.equal((await settled(tab)).outcome, "resolved");
 
     const { body } = await fetchFrom(w.usher, assisted("theirs"), FRAMED);
