@@ -16,7 +16,7 @@ func TestKilled(t *testing.T) {
 	for name, url := range map[string]string{"sqlite": sqliteURL(t), "postgres": storetest.Postgres(t)} {
 		t.Run(name, func(t *testing.T) {
 			var acknowledged []string
-			for range 8 {
+			for range 5 {
 				acknowledged = append(acknowledged, killAfter(t, url, 50+rand.IntN(500))...)
 			}
 			s := openURL(t, url)
