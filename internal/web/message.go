@@ -11,8 +11,8 @@ import (
 // one object to the page that framed or opened it, at one exact origin. encoding/json escapes what could
 // end the script element.
 const (
-	messageHead = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Answer</title></head>" +
-		"<body hidden><p>There is no app here to answer. You can close this page.</p>\n<script nonce=\""
+	messageHead = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">" +
+		"<title>Answer</title></head><body hidden><p>There is no app here to answer. You can close this page.</p>\n<script nonce=\""
 	messageScript = "\">\n(function(){var to="
 	messageObject = ",message="
 	// An ancestor list, where the browser tells it, has to begin with the very origin that is answered.

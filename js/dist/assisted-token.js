@@ -319,7 +319,7 @@
 .usher-panel{position:relative;z-index:2147483647;display:flex;color:#5b6472}
 .usher-dialog .usher-panel{animation:usher-in .18s ease-out;border-radius:16px;background:#fff;box-shadow:0 24px 64px #10142059,0 2px 8px #1014201f}
 .usher-panel:not(.usher-loaded)::before{content:"";position:absolute;inset:0;width:28px;height:28px;margin:auto;border:3px solid;border-right-color:#0000;border-radius:50%;opacity:.5;animation:usher-turn .9s linear infinite}
-:where(.usher-frame){position:relative;display:block;border:0;border-radius:16px;width:420px;height:640px}
+:where(.usher-frame){position:relative;display:block;border:0;border-radius:16px;width:420px;height:560px}
 .usher-dialog .usher-frame{max-width:100vw;max-height:100vh;max-height:100dvh}
 :where(.usher-embedded .usher-frame){width:100%}
 :where(.usher-close){position:absolute;top:6px;right:6px;z-index:2147483647}
