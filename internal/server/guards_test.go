@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,6 +147,30 @@ func TestFlowLosesWhatTheClientLoses(t *testing.T) {
 			b.submitPassword(f, "alice", password).wantPlain(http.StatusBadRequest)
 		})
 	}
+}
+
+// A flow that is bound to a browser is that browser's: the session that it made elsewhere counts for nothing.
+func TestBoundFlowTakesTheCookiesSessionAlone(t *testing.T) {
+	w := newWorld(t)
+	w.change("foreign", func(c *oauth.Client) { c.FramedInteraction = true })
+	elsewhere := w.blocked()
+	consent := elsewhere.signIn("client_id", "foreign", "scope", "read")
+	consent.wantText(`value="allow"`)
+	b := w.browser()
+	b.frame(assisted("client_id", "foreign", "scope", "read")) // gives the browser its flow cookie
+	v, refused := w.server.openFlow(consent.field("flow"))
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	for _, c := range b.client.Jar.Cookies(mustURL(t, w.url)) {
+		if c.Name == flowCookie.Name {
+			v.flow.Binding = web.HashSecret(c.Value)
+		}
+	}
+	bound, err := v.seal(w.clock.Now())
+	w.must(err)
+	b.submit(consentPath, form("flow", bound, "user", consent.field("user"), "decision", "allow")).wantText(`name="password"`)
+	elsewhere.submit(consentPath, form("flow", consent.field("flow"), "user", consent.field("user"), "decision", "allow")).token()
 }
 
 func TestConsentCountsOnlyWhenItIsAsked(t *testing.T) {
@@ -396,6 +422,30 @@ func TestDecisionsAreRecorded(t *testing.T) {
 	if want := []store.Event{store.EventConsentGiven, store.EventDelegated, store.EventSignIn, store.EventSignOut, store.EventTokenRevoked}; !slices.Equal(events, want) {
 		t.Errorf("recorded %v, want %v", events, want)
 	}
+}
+
+// Verbs that are committed together stand or fall each for itself.
+func TestWhatFailsTakesNothingWithIt(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.signIn("client_id", "app")
+	hash := b.sessionHash()
+	var wait sync.WaitGroup
+	for range 200 {
+		wait.Go(func() { // ends the session first, then finds that there is no such account
+			err := w.store.StartSession(t.Context(), oauth.Session{ID: newID(), AccountID: newID()}, nil, [][]byte{hash}, noAudit)
+			if !errors.Is(err, store.ErrEnded) {
+				t.Error(err)
+			}
+		})
+		wait.Go(func() {
+			if err := w.store.Record(t.Context(), store.Audit{Event: store.EventSignIn}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	b.frame(assisted("client_id", "app", "prompt", "none")).token()
 }
 
 // Whatever comes in, no request is a fault of the server's, and none leads anywhere else.
