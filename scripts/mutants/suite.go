@@ -17,11 +17,11 @@ const patience = 5 * time.Minute
 func (s suite) mustPass(dir string) error {
 	out, err := s.run(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", s.place, err, out)
+		return fmt.Errorf("%s: %w\n%s", s.place, err, end(out))
 	}
 	for _, test := range s.tests {
 		if !s.tells(out, test, true) {
-			return fmt.Errorf("%s: there is no test %s, or it did not run:\n%s", s.place, test, out)
+			return fmt.Errorf("%s: there is no test %s, or it did not run:\n%s", s.place, test, end(out))
 		}
 	}
 	return nil
@@ -34,10 +34,13 @@ func (s suite) mustFail(dir string) error {
 	case err == nil:
 		return fmt.Errorf("its test still passes: %s %s", s.place, s.tests[0])
 	case !s.tells(out, s.tests[0], false):
-		return fmt.Errorf("its test could not run (%w):\n%s", err, out)
+		return fmt.Errorf("its test could not run (%w):\n%s", err, end(out))
 	}
 	return nil
 }
+
+// end is what people want to see of a long output.
+func end(out []byte) []byte { return out[max(0, len(out)-4000):] }
 
 // run runs the tests and returns what they printed.
 func (s suite) run(dir string) ([]byte, error) {
