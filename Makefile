@@ -2,7 +2,7 @@
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@latest
+GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
 # The race detector needs a C compiler; e2e and bench time real processes and go without it.
 RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /bench)

@@ -132,13 +132,16 @@ func (d *demo) bind() error {
 		ShutdownGrace: 5 * time.Second,
 		MetricsListen: config.Off,
 	}
+	if d.Port == d.AppPort && d.Port != 0 && !d.NoApp {
+		return fmt.Errorf("--port and --app-port are both %d: the server and the example app need a port each", d.Port)
+	}
 	server, err := openDoor("--port", local(d.Port))
 	if err != nil {
 		return err
 	}
 	server.tls = serverTLS(d.handshake)
 	d.doors = append(d.doors, server)
-	d.BaseURL = "https://" + local(server.port())
+	d.BaseURL = webOrigin("https", server.port())
 	if d.NoApp {
 		return nil
 	}
@@ -157,10 +160,15 @@ func (d *demo) appOrigin() string {
 	if d.app != nil {
 		port = d.app.port()
 	}
-	if port == 80 {
-		return "http://localhost"
+	return webOrigin("http", port)
+}
+
+// webOrigin is the origin of a port of this machine as browsers write it: without the scheme's own port.
+func webOrigin(scheme string, port int) string {
+	if scheme == "https" && port == 443 || scheme == "http" && port == 80 {
+		return scheme + "://localhost"
 	}
-	return "http://" + local(port)
+	return scheme + "://" + local(port)
 }
 
 func (d *demo) open(ctx context.Context) error {
@@ -216,14 +224,18 @@ func (d *demo) masterKey(ctx context.Context) (token.Master, error) {
 	case missing:
 		return token.Master{}, fmt.Errorf("%s is missing, and the keys in %s cannot be opened without it: put it back, or replace all keys with 'usher keys new-master %s' and 'usher keys reset --yes --data %s'", path, demoDatabase, path, d.Data)
 	}
-	return readMaster(path)
+	master, err := readMaster(path)
+	if err != nil {
+		return token.Master{}, fmt.Errorf("the demo's master key cannot be used: %w (it is in %s; with it lost, remove %s to begin anew)", err, path, d.Data)
+	}
+	return master, nil
 }
 
 // announce says where to go.
 func (d *demo) announce(w io.Writer) error {
 	self, trust := os.Args[0], " trust"
 	if dir, err := demoFolder(""); err != nil || dir != d.Data {
-		trust += " --data " + d.Data
+		trust += fmt.Sprintf(" --data %q", d.Data)
 	}
 	app := "  Open         " + d.appOrigin() + "\n"
 	if d.NoApp {

@@ -186,8 +186,8 @@ func keysChangeMaster(s *storage) *cobra.Command {
 	return &cobra.Command{
 		Use:   "change-master NEW-FILE",
 		Short: "Wrap every key under another master key",
-		Long: `Wraps every key under the master key in NEW-FILE. Nothing ends. Nodes that run go on running; before they
-start again, or within the time in which keys rotate, give them the new master key.`,
+		Long: `Wraps every key under the master key in NEW-FILE. Nothing ends. Nodes that run go on with the keys that they
+have, and complain in their log; start them again with the new master key before the next key comes into force.`,
 		Example: `  usher keys new-master new.key
   usher keys change-master new.key --master-key-file master.key`,
 		Args: cobra.ExactArgs(1),

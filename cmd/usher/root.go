@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 )
 
@@ -23,6 +25,7 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
 	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), keysCommand(),
 		checkConfigCommand(), trustCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	pointToHelp(root)
 	return root
 }
 
@@ -31,4 +34,23 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
 func onlyGroups(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// pointToHelp makes every complaint about arguments and flags say where the right ones are explained.
+func pointToHelp(cmd *cobra.Command) {
+	hint := func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
+	}
+	cmd.SetFlagErrorFunc(hint)
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return hint(cmd, err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		pointToHelp(sub)
+	}
 }

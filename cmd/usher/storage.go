@@ -49,6 +49,9 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 	if err != nil {
 		return err
 	}
+	if err := s.mayCreate(c); err != nil {
+		return err
+	}
 	opened, err := sqlstore.Open(ctx, sqlstore.Options{URL: c.Database, Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 	if err != nil {
 		return err
@@ -63,6 +66,21 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 		}
 	}
 	return do(ctx, m)
+}
+
+// mayCreate refuses to make a database that could not be used: one without a master key for its first keys.
+func (s *storage) mayCreate(c config.Config) error {
+	path, isFile := strings.CutPrefix(c.Database, "sqlite:")
+	if !isFile {
+		return nil
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := masterOf(c); err != nil {
+		return fmt.Errorf("there is no database %s: name yours with --config or --database (--demo for the demo's); to begin a new one, make a master key with 'usher keys new-master FILE' and give it with --master-key-file FILE", path)
+	}
+	return nil
 }
 
 // withMaster is with, for what touches keys.

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// maxParameter bounds one parameter's length: it is sealed into the flow and comes back in a form.
+// maxParameter bounds a parameter's length, and that of those together which are sealed into the flow and come
+// back in a form.
 const maxParameter = 2048
 
 // Prompt is what a request says about showing something to the user.
@@ -55,7 +56,7 @@ func AnswerOrigin(c *Client, forOrigin string) (ValidOrigin, *Error) {
 	o, ok := c.MatchOrigin(forOrigin)
 	if !ok {
 		return ValidOrigin{}, Errorf(InvalidRequest,
-			"The origin %s is not among the allowed origins of the client %s.", forOrigin, c.ID)
+			"The origin %s is not among the allowed origins of the client %s.", brief(forOrigin), c.ID)
 	}
 	return o, nil
 }
@@ -80,6 +81,9 @@ func ParseAssisted(q url.Values) (AssistedRequest, *Error) {
 		*p.value = value
 	}
 	var err *Error
+	if len(scope)+len(r.Nonce)+len(r.LoginHint) > maxParameter {
+		return AssistedRequest{}, Errorf(InvalidRequest, "scope, nonce and login_hint together are too long.")
+	}
 	if r.Scope, err = ParseScope(scope); err != nil {
 		return AssistedRequest{}, err
 	}

@@ -36,6 +36,15 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Description: Printable(fmt.Sprintf(format, args...))}
 }
 
+// brief cuts what a caller sent to what a sentence of ours may repeat.
+func brief(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
+}
+
 // Internal wraps anything unforeseen: the client learns no more than that it happened.
 func Internal(cause error) *Error {
 	return &Error{Code: ServerError, Description: "The server met an unexpected condition.", Cause: cause}

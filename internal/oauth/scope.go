@@ -66,7 +66,7 @@ func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
 	}
 	for _, v := range asked {
 		if _, known := p.ScopeNamed(v); !known || !slices.Contains(has, v) {
-			return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, v)
+			return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, brief(v))
 		}
 	}
 	if len(asked) > 0 {

@@ -187,8 +187,7 @@ type Account struct {
 // Subject is the account's sub claim: never reassigned (OpenID Connect Core §2).
 func (a *Account) Subject() string { return a.ID.String() }
 
-// Session is a user's authenticated browser session (the SSO session), or, where Parent is set, a
-// child of one that serves one client at one origin inside a frame.
+// Session is a user's authenticated browser session with the server (the SSO session).
 type Session struct {
 	// ID is the public identifier (the sid claim); the cookie holds another, secret value.
 	ID ID
@@ -228,7 +227,7 @@ type Delegation struct {
 	SessionID ID
 	ClientID  string
 	AccountID ID
-	// Scope is all that was ever given within it, for people to look at; no rule reads it.
+	// Scope is all that was ever given within it, for people to look at. A request for more is recorded.
 	Scope   []string
 	Created time.Time
 }

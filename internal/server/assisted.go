@@ -25,8 +25,12 @@ type visit struct {
 // assistedToken is the assisted token endpoint (draft-ideskog-assisted-token-05): a hidden frame gets a token
 // or an error at once, a visible frame or window the pages on the way to it.
 func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	v, err := s.arrive(query)
+	q, err := query(r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	v, err := s.arrive(q)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
@@ -34,7 +38,7 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") != "" {
 		allowClientOrigin(w, r, v.client)
 	}
-	if err := s.ask(v, query); err != nil {
+	if err := s.ask(v, q); err != nil {
 		s.answerError(w, v, err)
 		return
 	}
@@ -69,7 +73,7 @@ func (s *Server) visitOf(clientID, forOrigin string) (*visit, *oauth.Error) {
 	snap := s.current.Load()
 	client, ok := snap.client(clientID)
 	if !ok {
-		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no client %s here.", clientID)
+		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
 	}
 	origin, err := oauth.AnswerOrigin(client, forOrigin)
 	if err != nil {
@@ -111,6 +115,10 @@ func (s *Server) nextStep(v *visit, st *oauth.Standing) oauth.Step {
 
 // answerError posts an error to the app.
 func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
+	if v.flow.Ending == oauth.EndDone { // a window of our own says nothing to the app
+		web.WriteErrorPage(w, s.Logger, e)
+		return
+	}
 	s.metrics.refused(e.Code)
 	web.WriteMessage(w, v.origin, oauth.NewAssistedError(web.Logged(s.Logger, e)))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,12 +115,25 @@ func (s *Server) script(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Vary", "Accept-Encoding")
 	content, tag := f.content, f.tag
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
 		content, tag = f.gzipped, strings.TrimSuffix(f.tag, `"`)+`-gzip"` // another representation (RFC 9110 §8.8.3)
 	}
 	h.Set("ETag", tag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3): gzip is named, and not with a weight of nothing.
+func acceptsGzip(header string) bool {
+	for coding := range strings.SplitSeq(header, ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			value, weighed := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			q, err := strconv.ParseFloat(value, 64)
+			return !weighed || err == nil && q > 0
+		}
+	}
+	return false
 }
 
 // home is what whoever opens the bare address sees, for example to look at the certificate.

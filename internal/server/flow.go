@@ -161,12 +161,17 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 // window begins the same flow again in a window of our own, which a framed page of ours offered: top-level,
 // bound to the browser, and ending in nothing but "done".
 func (s *Server) window(w http.ResponseWriter, r *http.Request) {
-	v, err := s.openFlow(r.URL.Query().Get("flow"))
+	q, err := query(r)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	v.flow.Framed, v.flow.Ending = false, oauth.EndDone
+	v, err := s.openFlow(q.Get("flow"))
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	v.flow.Framed, v.flow.Ending, v.flow.Session = false, oauth.EndDone, oauth.ID{}
 	st, err := s.ssoStanding(r, v)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
@@ -225,11 +230,13 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	if r.PostForm.Get("decision") == "deny" {
-		s.deny(w, v, "The user did not agree.")
-		return
-	}
 	st, err := s.flowStanding(r, v)
+	if err == nil && r.PostForm.Get("decision") == "deny" {
+		if err = s.recordDenial(r, v, st); err == nil {
+			s.deny(w, v, "The user did not agree.")
+			return
+		}
+	}
 	if err != nil {
 		s.answerError(w, v, err)
 		return
@@ -242,6 +249,18 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.advance(w, r, v, st)
+}
+
+func (s *Server) recordDenial(r *http.Request, v *visit, st *oauth.Standing) *oauth.Error {
+	if st == nil {
+		return nil // nobody was asked
+	}
+	audit := s.audit(r, store.EventConsentDenied, v, st)
+	audit.Detail = oauth.JoinScope(v.scope)
+	if err := s.Store.Record(r.Context(), audit); err != nil {
+		return web.AsError(err)
+	}
+	return nil
 }
 
 func (s *Server) recordConsent(r *http.Request, v *visit, st *oauth.Standing) (*oauth.Standing, *oauth.Error) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/web"
@@ -48,6 +49,15 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// query reads the query string strictly: what net/url would drop in silence could hide a repeated parameter.
+func query(r *http.Request) (url.Values, *oauth.Error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, oauth.Errorf(oauth.InvalidRequest, "The query string of the address is malformed.").Because(err)
+	}
+	return q, nil
 }
 
 // preflightFor answers CORS preflights for any client's allowed origin.

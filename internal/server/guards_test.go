@@ -433,7 +433,7 @@ func TestWhatFailsTakesNothingWithIt(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 200 {
 		wait.Go(func() { // ends the session first, then finds that there is no such account
-			err := w.store.StartSession(t.Context(), oauth.Session{ID: newID(), AccountID: newID()}, nil, [][]byte{hash}, noAudit)
+			err := w.store.StartSession(t.Context(), 1, oauth.Session{ID: newID(), AccountID: newID()}, nil, [][]byte{hash}, noAudit)
 			if !errors.Is(err, store.ErrEnded) {
 				t.Error(err)
 			}

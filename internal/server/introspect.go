@@ -34,41 +34,48 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		web.WriteJSONError(w, s.Logger, err)
 		return
 	}
-	t, st, err := s.activeToken(r, r.PostForm.Get("token"))
-	if err != nil {
+	active, err := s.activeToken(r, r.PostForm.Get("token"))
+	switch {
+	case err != nil:
 		web.WriteJSONError(w, s.Logger, err)
-		return
-	}
-	if st == nil {
+	case active == nil:
 		web.WriteJSON(w, inactive)
-		return
+	default:
+		web.WriteJSON(w, oauth.Introspect(&active.token, &active.standing, s.issuer, active.client))
 	}
-	web.WriteJSON(w, oauth.Introspect(&t, st, s.issuer, snap.clients[t.ClientID]))
 }
 
-// activeToken opens an access token and reads what it hangs off; the standing is nil where it is worth
-// nothing, whatever the reason.
-func (s *Server) activeToken(r *http.Request, text string) (oauth.AccessToken, *oauth.Standing, *oauth.Error) {
+// activeToken is an access token that is good right now, what it hangs off, and whose it is.
+type activeToken struct {
+	token    oauth.AccessToken
+	standing oauth.Standing
+	client   *oauth.Client
+}
+
+// activeToken opens an access token and reads what it hangs off; nil where it is worth nothing, whatever the
+// reason.
+func (s *Server) activeToken(r *http.Request, text string) (*activeToken, *oauth.Error) {
 	t, err := s.openAccess(r.Context(), text)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) {
-		return t, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return t, nil, web.AsError(err)
+		return nil, web.AsError(err)
 	}
 	now := s.Now()
 	if !now.Before(t.Expires) {
-		return t, nil, nil
+		return nil, nil
 	}
 	st, err := s.Store.TokenStanding(r.Context(), t.DelegationID, t.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return t, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return t, nil, web.AsError(err)
+		return nil, web.AsError(err)
 	}
-	if !oauth.Active(&t, &st.Standing, st.Revoked, s.current.Load().clients[t.ClientID], now) {
-		return t, nil, nil
+	client := s.current.Load().clients[t.ClientID]
+	if !oauth.Active(&t, &st.Standing, st.Revoked, client, now) {
+		return nil, nil
 	}
-	return t, &st.Standing, nil
+	return &activeToken{t, st.Standing, client}, nil
 }

@@ -24,7 +24,12 @@ type farewell struct {
 // logoutAsk is the logout endpoint asked by GET (OpenID Connect RP-Initiated Logout §2), which by itself ends
 // nothing: any page could cause it.
 func (s *Server) logoutAsk(w http.ResponseWriter, r *http.Request) {
-	request, err := oauth.ParseLogout(r.URL.Query())
+	q, err := query(r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	request, err := oauth.ParseLogout(q)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
@@ -86,7 +91,7 @@ func (s *Server) understand(request oauth.LogoutRequest) (*farewell, *oauth.Erro
 	if id != "" {
 		c, ok := snap.client(id)
 		if !ok {
-			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no client %s here.", id)
+			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
 		}
 		f.visit.client = c
 	}
@@ -129,6 +134,11 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 	f, err := s.understand(request)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	if f.visit.origin.IsZero() && r.Header.Get("Sec-Fetch-Dest") == "iframe" {
+		// Before the session is read: a stranger who frames this must not learn from the answer who is signed in.
+		web.WriteErrorPage(w, s.Logger, oauth.Errorf(oauth.InvalidRequest, "In a frame this needs for_origin, the app's own origin."))
 		return
 	}
 	page := web.Logout{AwaitsToken: !f.visit.origin.IsZero(), Fields: logoutFields(request), Target: f.target}

@@ -33,7 +33,7 @@ import (
 // issuerPath is the issuer's path below the base URL.
 const issuerPath = "/oauth/v2/oauth-anonymous"
 
-// Options is what a server needs; all but the proxies and the insecure switch is required.
+// Options is what a server needs; all but the proxies, the insecure switch and the clock is required.
 type Options struct {
 	// BaseURL is the public address, scheme and host, without a slash at the end.
 	BaseURL        string

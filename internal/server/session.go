@@ -120,7 +120,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc 
 	if !v.bound {
 		save, v.flow.Session = s.saveChild, session.ID
 	}
-	err := save(w, r, v, session, again, audit)
+	err := save(w, r, v, signedInAs{session, acc.Version, again}, audit)
 	if err == nil {
 		var st oauth.Standing
 		if st, err = s.Store.StandingOf(r.Context(), session.ID, v.client.ID); err == nil {
@@ -128,9 +128,16 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc 
 		}
 	}
 	if errors.Is(err, store.ErrEnded) {
-		return nil, lockedOut
+		return nil, accountChanged
 	}
 	return nil, web.AsError(err)
+}
+
+// signedInAs is a session to save, and what it rests on.
+type signedInAs struct {
+	oauth.Session
+	accountVersion int64 // when the password was checked
+	again          bool  // the session is there already
 }
 
 func (s *Server) newSession(v *visit, acc *oauth.Account) oauth.Session {
@@ -145,14 +152,14 @@ func (s *Server) newSession(v *visit, acc *oauth.Account) oauth.Session {
 
 // saveSSO stores a session that the SSO cookie names. The secret is fresh for every sign-in, so that nobody can
 // fix it beforehand.
-func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, session oauth.Session, again bool, a store.Audit) error {
+func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, in signedInAs, a store.Audit) error {
 	secret := web.NewSecret()
-	session.CookieHash = web.HashSecret(secret)
+	in.CookieHash = web.HashSecret(secret)
 	var err error
-	if again {
-		err = s.Store.RenewSession(r.Context(), session, a)
+	if in.again {
+		err = s.Store.RenewSession(r.Context(), in.accountVersion, in.Session, nil, nil, a)
 	} else {
-		err = s.Store.StartSession(r.Context(), session, nil, replaced(r, ssoCookie), a)
+		err = s.Store.StartSession(r.Context(), in.accountVersion, in.Session, nil, replaced(r, ssoCookie), a)
 	}
 	if err == nil {
 		ssoCookie.Set(w, secret)
@@ -161,16 +168,18 @@ func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, sessi
 }
 
 // saveChild stores a session that no cookie names, with a child for this client at this origin: a sign-in in
-// a frame that no flow cookie reaches must not yield a first-party session.
-func (s *Server) saveChild(w http.ResponseWriter, r *http.Request, v *visit, session oauth.Session, again bool, a store.Audit) error {
-	if again {
-		return s.Store.RenewSession(r.Context(), session, a)
-	}
+// a frame that no flow cookie reaches must not yield a first-party session. The child's secret is fresh, too.
+func (s *Server) saveChild(w http.ResponseWriter, r *http.Request, v *visit, in signedInAs, a store.Audit) error {
 	cookie, secret := childCookie(v.client, v.origin), web.NewSecret()
 	child := &oauth.ChildSession{
 		ID: newID(), CookieHash: web.HashSecret(secret), ClientID: v.client.ID, Origin: v.origin.String(),
 	}
-	err := s.Store.StartSession(r.Context(), session, child, replaced(r, cookie), a)
+	var err error
+	if in.again {
+		err = s.Store.RenewSession(r.Context(), in.accountVersion, in.Session, child, web.HashSecret(cookie.Read(r)), a)
+	} else {
+		err = s.Store.StartSession(r.Context(), in.accountVersion, in.Session, child, replaced(r, cookie), a)
+	}
 	if err == nil {
 		cookie.Set(w, secret)
 	}

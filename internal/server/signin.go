@@ -20,7 +20,9 @@ var deviceCookie = web.Cookie{Name: "__Host-usher-device", Lifetime: 365 * 24 * 
 
 var (
 	wrongPassword = oauth.Errorf(oauth.AccessDenied, "User name or password is wrong. Check both and try again.")
-	lockedOut     = oauth.Errorf(oauth.AccessDenied, "This account is locked. Ask whoever runs this service.")
+	// accountChanged: between the check and the session somebody locked, changed or removed the account.
+	accountChanged = oauth.Errorf(oauth.AccessDenied, "This account was changed just now. Try again, or ask whoever runs this service.")
+	lockedOut      = oauth.Errorf(oauth.AccessDenied, "This account is locked. Ask whoever runs this service.")
 )
 
 // signIn is the password authenticator's form. An unknown name and a wrong password get the same answer after
@@ -92,8 +94,8 @@ func (s *Server) admit(r *http.Request, username string) (*attempt, time.Duratio
 	if ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), now); !ok {
 		return nil, wait, nil
 	}
-	acc, err := s.Store.AccountByName(r.Context(), username)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	acc, err := s.accountNamed(r, username)
+	if err != nil {
 		return nil, 0, web.AsError(err)
 	}
 	a := &attempt{account: acc}
@@ -111,6 +113,19 @@ func (s *Server) admit(r *http.Request, username string) (*attempt, time.Duratio
 	return a, 0, nil
 }
 
+// accountNamed finds who a user name, as typed, belongs to; the zero Account stands for nobody.
+func (s *Server) accountNamed(r *http.Request, username string) (oauth.Account, error) {
+	name, err := authn.CleanUsername(username)
+	if err != nil { // nobody has such a name
+		return oauth.Account{}, nil
+	}
+	acc, err := s.Store.AccountByName(r.Context(), name)
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.Account{}, nil
+	}
+	return acc, err
+}
+
 // authenticate checks the password; access_denied is the answer to a wrong one and to an unknown name.
 func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oauth.Error {
 	ok, outdated, err := s.passwords.Check(r.Context(), a.account.PasswordHash, password)
@@ -118,18 +133,23 @@ func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oau
 	case err != nil:
 		return web.AsError(err)
 	case ok && a.account.Locked:
-		return lockedOut
-	case ok && outdated:
-		s.rehash(r, &a.account, password)
+		return s.failed(r, a, "locked", lockedOut)
 	case !ok:
-		failed := s.audit(r, store.EventSignInFailed, nil, nil)
-		failed.AccountID = a.account.ID
-		if err := s.Store.RecordFailedSignIn(r.Context(), failed); err != nil {
-			return web.AsError(err)
-		}
-		return wrongPassword
+		return s.failed(r, a, "wrong password", wrongPassword)
+	case outdated:
+		s.rehash(r, &a.account, password)
 	}
 	return nil
+}
+
+// failed records a sign-in that did not succeed, and returns what the user is told.
+func (s *Server) failed(r *http.Request, a *attempt, detail string, answer *oauth.Error) *oauth.Error {
+	record := s.audit(r, store.EventSignInFailed, nil, nil)
+	record.AccountID, record.Detail = a.account.ID, detail
+	if err := s.Store.RecordFailedSignIn(r.Context(), record); err != nil {
+		return web.AsError(err)
+	}
+	return answer
 }
 
 // rehash brings a stored hash up to today's parameters while the password is at hand.
@@ -143,16 +163,17 @@ func (s *Server) rehash(r *http.Request, acc *oauth.Account, password string) {
 	}
 }
 
-// rememberDevice forgives the browser its earlier guesses and gives it a device cookie if it has none for the
+// rememberDevice forgives the browser its earlier guesses and gives it a device cookie for the
 // account. Neither is worth failing a sign-in over.
 func (s *Server) rememberDevice(w http.ResponseWriter, r *http.Request, v *visit, a *attempt) {
 	if err := s.Store.ForgiveAttempts(r.Context(), a.bucket); err != nil {
 		s.Logger.Warn("attempts were not forgiven", "error", err)
 	}
+	d := authn.Device{ID: newID(), AccountID: a.account.ID}
 	if a.device.AccountID == a.account.ID {
-		return
+		d = a.device // sealed anew: its key may be about to go
 	}
-	sealed, err := authn.SealDevice(v.snap.ring, authn.Device{ID: newID(), AccountID: a.account.ID}, s.Now())
+	sealed, err := authn.SealDevice(v.snap.ring, d, s.Now())
 	if err != nil {
 		s.Logger.Warn("no device cookie could be made", "error", err)
 		return

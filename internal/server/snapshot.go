@@ -31,18 +31,26 @@ type snapshot struct {
 
 // renewal is the state of renewing the snapshot.
 type renewal struct {
-	mu     sync.Mutex
-	last   time.Time // of the last read that an unknown key caused
-	skewed atomic.Bool
+	reading sync.Mutex
+	mu      sync.Mutex
+	last    time.Time // of the last read that an unknown key caused
+	skewed  atomic.Bool
 }
 
-// refresh reads the configuration and puts it in force.
+// refresh reads the configuration and puts it in force, one at a time, so that no older one follows a newer.
 func (s *Server) refresh(ctx context.Context) error {
+	s.renewal.reading.Lock()
+	defer s.renewal.reading.Unlock()
 	loaded, err := s.Store.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
 	ring, err := token.NewRing(loaded.Keys, s.Master, s.issuer)
+	if known := s.current.Load(); errors.Is(err, token.ErrMaster) && known != nil {
+		// The master key was changed under a node that runs: the keys that it knows stay good until they rotate.
+		s.Logger.Error("the keys are wrapped under another master key now; start this node again with it", "error", err)
+		ring, err = known.ring, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -122,17 +130,17 @@ func (s *Server) refreshIfChanged(ctx context.Context) error {
 // openAccess opens an access token of either format. A key that this node does not know yet causes one
 // look at the store, at most once a second.
 func (s *Server) openAccess(ctx context.Context, text string) (oauth.AccessToken, error) {
-	t, err := s.current.Load().openAccess(text)
+	t, err := s.current.Load().openAccess(text, s.issuer)
 	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() {
 		if refreshErr := s.refreshIfChanged(ctx); refreshErr != nil {
 			return t, refreshErr
 		}
-		t, err = s.current.Load().openAccess(text)
+		t, err = s.current.Load().openAccess(text, s.issuer)
 	}
 	return t, err
 }
 
-func (snap *snapshot) openAccess(text string) (oauth.AccessToken, error) {
+func (snap *snapshot) openAccess(text, issuer string) (oauth.AccessToken, error) {
 	if !isJWT(text) {
 		return snap.ring.OpenAccess(text)
 	}
@@ -141,7 +149,7 @@ func (snap *snapshot) openAccess(text string) (oauth.AccessToken, error) {
 		return oauth.AccessToken{}, err
 	}
 	var j oauth.JWTAccessToken
-	if err := json.Unmarshal(claims, &j); err != nil {
+	if err := json.Unmarshal(claims, &j); err != nil || j.Issuer != issuer { // RFC 9068 §4
 		return oauth.AccessToken{}, token.ErrInvalid
 	}
 	return j.AccessToken(), nil

@@ -13,6 +13,7 @@ const userinfoPath = "/oauth/v2/oauth-userinfo"
 // userinfo tells the bearer of an access token with the scope openid who the user is (OpenID Connect Core
 // §5.3).
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
+	// Any client's page may learn that its token is worth nothing; the answer is for the token's client alone.
 	web.AllowOrigin(w, s.current.Load().anyClientsOrigin(r.Header.Get("Origin")))
 	if r.Method == http.MethodPost {
 		if err := web.ParseForm(w, r); err != nil {
@@ -29,20 +30,19 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 		challenge(w, http.StatusUnauthorized, "", "")
 		return
 	}
-	t, st, err := s.activeToken(r, accessToken)
+	active, err := s.activeToken(r, accessToken)
 	switch {
 	case err != nil:
 		web.WriteJSONError(w, s.Logger, err)
-	case st == nil:
+	case active == nil:
 		challenge(w, http.StatusUnauthorized, "invalid_token", "The access token expired, was revoked or is not one.")
-	case !oauth.HasOpenID(t.Scope):
+	case !oauth.HasOpenID(active.token.Scope):
 		challenge(w, http.StatusForbidden, "insufficient_scope", "The access token lacks the scope openid.")
 	default:
 		w.Header().Del("Access-Control-Allow-Origin")
-		if c, ok := s.current.Load().client(t.ClientID); ok {
-			allowClientOrigin(w, r, c)
-		}
-		web.WriteJSON(w, oauth.NewUserInfo(&st.Account, t.Scope))
+		w.Header().Del("Vary")
+		allowClientOrigin(w, r, active.client)
+		web.WriteJSON(w, oauth.NewUserInfo(&active.standing.Account, active.token.Scope))
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	EventDelegated        Event = "delegated"
 	EventDelegationEnded  Event = "delegation_ended"
 	EventConsentGiven     Event = "consent_given"
+	EventConsentDenied    Event = "consent_denied"
 	EventConsentWithdrawn Event = "consent_withdrawn"
 	EventTokenRevoked     Event = "token_revoked"
 	EventClientChanged    Event = "client_changed"

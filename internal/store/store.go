@@ -97,12 +97,14 @@ type Accounts interface {
 type Sessions interface {
 	// StartSession stores a session and, where child is not nil, its child. The sessions whose cookies
 	// hash to one of replaces (the browser's former SSO or child session) end in the same transaction,
-	// as in EndSession. ErrEnded where the account is locked or gone.
-	StartSession(ctx context.Context, s oauth.Session, child *oauth.ChildSession, replaces [][]byte, a Audit) error
+	// as in EndSession. accountVersion is that of the account when its user was proved: ErrEnded where it was
+	// changed since (a new password, for one), is locked or gone.
+	StartSession(ctx context.Context, accountVersion int64, s oauth.Session, child *oauth.ChildSession, replaces [][]byte, a Audit) error
 	// RenewSession records that the user of the session s.ID proved again who they are: it replaces cookie
 	// hash (kept where s.CookieHash is nil), auth time, AMR, ACR, last use, idle timeout and expiry; what hangs
-	// off the session lives on. ErrEnded where session and account are not there, or the account is locked.
-	RenewSession(ctx context.Context, s oauth.Session, a Audit) error
+	// off the session lives on. ErrEnded where session and account are not there, or as in StartSession.
+	// Where child is not nil, it takes the place of the session's child whose cookie hashes to replaces (nil for none).
+	RenewSession(ctx context.Context, accountVersion int64, s oauth.Session, child *oauth.ChildSession, replaces []byte, a Audit) error
 	// Standing is the hot read of a silent renewal: the live session of an SSO cookie, its account,
 	// its delegation for the client and the consent, in one query. A locked account has none. ErrNotFound
 	// where there is no such session; expiry is the caller's rule (oauth.Session.Live).
@@ -121,7 +123,7 @@ type Sessions interface {
 	EndChild(ctx context.Context, cookieHash []byte) error
 }
 
-// TokenStanding is what introspection needs beside the token itself.
+// TokenStanding is what introspection needs beside the token itself; it holds no consent.
 type TokenStanding struct {
 	oauth.Standing
 	Revoked bool
@@ -143,7 +145,7 @@ type Grants interface {
 	// TokenStanding reads what an access token hangs off and whether it was revoked, in one query;
 	// ErrNotFound where the delegation ended. A locked account has none.
 	TokenStanding(ctx context.Context, delegationID, tokenID oauth.ID) (TokenStanding, error)
-	// RevokeToken remembers until expires that the token is worth nothing. Doing it twice is no error.
+	// RevokeToken remembers until expires that the token is worth nothing. Doing it twice is no error, and records nothing more.
 	RevokeToken(ctx context.Context, tokenID oauth.ID, expires time.Time, a Audit) error
 }
 

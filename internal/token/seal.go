@@ -34,7 +34,7 @@ const (
 	// A sealed value is: version, key id, nonce, ciphertext with tag.
 	nonceAt    = 1 + sealIDSize
 	cipherAt   = nonceAt + chacha20poly1305.NonceSizeX
-	maxPlain   = 12 << 10
+	maxPlain   = 16 << 10
 	maxSealed  = cipherAt + maxPlain + chacha20poly1305.Overhead
 	minSealed  = cipherAt + chacha20poly1305.Overhead
 	scratchCap = 1 << 10

@@ -25,7 +25,7 @@ func Preflight(w http.ResponseWriter, origin oauth.ValidOrigin, methods string) 
 	if !origin.IsZero() {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)

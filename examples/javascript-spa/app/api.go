@@ -14,6 +14,7 @@ type api struct{ tokens introspector }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
 	token, err := bearerToken(r)
 	switch {
 	case errors.Is(err, errNoToken):
@@ -37,6 +38,17 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, http.StatusOK, map[string]any{"message": "The API knows who you are.", "claims": claims})
 	}
+}
+
+// preflight answers CORS preflights. Any page may ask: who may have an answer is decided by the token alone, which
+// the browser never sends by itself.
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET")
+	h.Set("Access-Control-Allow-Headers", "Authorization")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 var (

@@ -57,6 +57,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page(o))
 	mux.Handle("GET /api", &api{introspector{o}})
+	mux.HandleFunc("OPTIONS /api", preflight)
 	for _, name := range []string{"app.css", "app.js", "jquery.min.js", "icon.svg"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFileFS(w, r, static, name)

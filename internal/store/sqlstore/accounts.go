@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -38,7 +39,8 @@ var (
 // UsernameCaseMapped, but with folding in place of lower-casing), so that "Straße" and "STRASSE" are one
 // user. Normalising before as well makes the folding see composed characters.
 func nameKey(username string) []byte {
-	folded := cases.Fold().String(norm.NFC.String(username))
+	// Folding leaves the two cases of Cherokee apart, so they are made one here (as authn.NormalizeUsername does).
+	folded := strings.ToLower(cases.Fold().String(norm.NFC.String(username)))
 	return norm.NFC.Bytes([]byte(folded))
 }
 

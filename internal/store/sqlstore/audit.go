@@ -25,8 +25,15 @@ var (
 
 // record writes a where it is not the zero Audit.
 func record(t tx, a store.Audit) {
+	if a, there := complete(a); there {
+		t.do(insertAudit, auditArgs(a)...)
+	}
+}
+
+// complete gives a record the time and the ID that it lacks; it tells the zero Audit, which is not written.
+func complete(a store.Audit) (_ store.Audit, there bool) {
 	if a == (store.Audit{}) {
-		return
+		return a, false
 	}
 	if a.At.IsZero() {
 		a.At = time.Now()
@@ -34,7 +41,7 @@ func record(t tx, a store.Audit) {
 	if a.ID.IsZero() {
 		a.ID = auditID(a.At)
 	}
-	t.do(insertAudit, auditArgs(a)...)
+	return a, true
 }
 
 func auditArgs(a store.Audit) []any {

@@ -107,7 +107,7 @@ func benchRevoke(ctx context.Context, s *Store, i int) error {
 
 func benchStart(ctx context.Context, s *Store, i int) error {
 	now := time.Now()
-	return s.StartSession(ctx, oauth.Session{
+	return s.StartSession(ctx, 1, oauth.Session{
 		ID: newID(), AccountID: storetest.SeedAccount(i), LastUsed: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour), Created: now,
 	}, nil, nil, store.Audit{At: now, Event: store.EventSignIn, AccountID: storetest.SeedAccount(i)})
 }

@@ -78,7 +78,7 @@ func writeForever(s *Store) error {
 			for {
 				ss := session
 				ss.ID, ss.CookieHash = newID(), nil
-				if err := s.StartSession(ctx, ss, nil, nil, store.Audit{Event: store.EventSignIn}); err != nil {
+				if err := s.StartSession(ctx, 1, ss, nil, nil, store.Audit{Event: store.EventSignIn}); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					return
 				}

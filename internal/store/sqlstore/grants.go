@@ -36,12 +36,16 @@ var (
 	deleteConsent       = sql(`DELETE FROM consent WHERE account_id = $1 AND client_id = $2`)
 	deleteOfAccountHere = sql(`DELETE FROM delegation WHERE account_id = $1 AND client_id = $2`)
 
-	tokenStanding = sql(`SELECT ` + standingColumns + `, r.expires
+	// tokenStanding leaves the consent out: whoever withdraws it ends the delegation too.
+	tokenStanding = sql(`SELECT ` + sessionColumns + `, r.expires
 		FROM delegation d JOIN session s ON s.id = d.session_id
 		JOIN account a ON a.id = s.account_id AND a.locked = 0
-		LEFT JOIN consent c ON c.account_id = s.account_id AND c.client_id = d.client_id
 		LEFT JOIN revocation r ON r.token_id = $2
 		WHERE d.id = $1`)
+	// insertRevocationAudit goes first, and only for a token that is not revoked yet: repeating a revocation adds
+	// nothing.
+	insertRevocationAudit = sql(`INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+		WHERE NOT EXISTS (SELECT 1 FROM revocation WHERE token_id = $11) ON CONFLICT (id) DO NOTHING`)
 	insertRevocation = sql(`INSERT INTO revocation (token_id, expires) VALUES ($1, $2) ON CONFLICT (token_id) DO NOTHING`)
 )
 
@@ -147,7 +151,7 @@ func (s *Store) WithdrawConsent(ctx context.Context, accountID oauth.ID, clientI
 func (s *Store) TokenStanding(ctx context.Context, delegationID, tokenID oauth.ID) (store.TokenStanding, error) {
 	var st store.TokenStanding
 	err := s.db.read(ctx, tokenStanding, func(r row) {
-		st = store.TokenStanding{Standing: standingAt(r), Revoked: !r.null(22)}
+		st = store.TokenStanding{Standing: sessionAt(r), Revoked: !r.null(19)}
 	}, delegationID[:], tokenID[:])
 	if err != nil {
 		return store.TokenStanding{}, err
@@ -161,8 +165,10 @@ func (s *Store) TokenStanding(ctx context.Context, delegationID, tokenID oauth.I
 // RevokeToken remembers until expires that the token is worth nothing.
 func (s *Store) RevokeToken(ctx context.Context, tokenID oauth.ID, expires time.Time, a store.Audit) error {
 	return s.db.appending(ctx, func(t tx) error {
+		if a, there := complete(a); there {
+			t.do(insertRevocationAudit, append(auditArgs(a), tokenID[:])...)
+		}
 		t.do(insertRevocation, tokenID[:], millis(expires))
-		record(t, a)
 		return nil
 	})
 }

@@ -174,9 +174,11 @@ func (r postgresRow) int(i int) int64 {
 	return int64(binary.BigEndian.Uint64(r[i]))
 }
 
-func (r postgresRow) float(i int) float64 { return math.Float64frombits(uint64(r.int(i))) }
-func (r postgresRow) text(i int) string   { return string(r[i]) }
-func (r postgresRow) null(i int) bool     { return r[i] == nil }
+func (r postgresRow) float(i int) float64   { return math.Float64frombits(uint64(r.int(i))) }
+func (r postgresRow) text(i int) string     { return string(r[i]) }
+func (r postgresRow) null(i int) bool       { return r[i] == nil }
+func (r postgresRow) read(i int, to []byte) { copy(to, r[i]) }
+
 func (r postgresRow) bytes(i int) []byte {
 	if r[i] == nil {
 		return nil

@@ -10,10 +10,10 @@ import (
 
 // Every read of a standing selects these columns; each table is reached by its primary or a unique key.
 const (
-	standingColumns = `s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
+	standingColumns = sessionColumns + `, c.client_id, c.scope, c.updated`
+	sessionColumns  = `s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
 		a.username, a.name, a.email, a.created, a.version,
-		d.id, d.client_id, d.scope, d.created,
-		c.client_id, c.scope, c.updated`
+		d.id, d.client_id, d.scope, d.created`
 	standingJoins = `
 		JOIN account a ON a.id = s.account_id AND a.locked = 0
 		LEFT JOIN delegation d ON d.session_id = s.id AND d.client_id = $2
@@ -28,13 +28,13 @@ var (
 
 	insertSession = sql(`INSERT INTO session
 		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends)
-		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM account a WHERE a.id = $3 AND a.locked = 0
+		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM account a WHERE a.id = $3 AND a.locked = 0 AND a.version = $12
 		FOR SHARE OF a`)
 	insertChild = sql(`INSERT INTO child_session (cookie_hash, id, session_id, client_id, origin) VALUES ($1, $2, $3, $4, $5)`)
 
 	renewSession = sql(`UPDATE session SET cookie_hash = COALESCE($3, cookie_hash), auth_time = $4, amr = $5, acr = $6,
 		last_used = $7, idle_ms = $8, expires = $9, ends = $10
-		WHERE id = $1 AND account_id = $2 AND EXISTS (SELECT 1 FROM account a WHERE a.id = $2 AND a.locked = 0)`)
+		WHERE id = $1 AND account_id = $2 AND EXISTS (SELECT 1 FROM account a WHERE a.id = $2 AND a.locked = 0 AND a.version = $11)`)
 
 	touchSession = sql(`UPDATE session SET last_used = $2,
 		ends = CASE WHEN expires < $2 + idle_ms THEN expires ELSE $2 + idle_ms END
@@ -47,10 +47,25 @@ var (
 		(SELECT k.session_id FROM child_session k WHERE k.cookie_hash = $1)) RETURNING id`)
 	deleteChildren    = sql(`DELETE FROM child_session WHERE session_id = $1`)
 	deleteDelegations = sql(`DELETE FROM delegation WHERE session_id = $1`)
+	deleteChildOf     = sql(`DELETE FROM child_session WHERE cookie_hash = $1 AND session_id = $2`)
 	deleteChild       = sql(`DELETE FROM child_session WHERE cookie_hash = $1`)
 )
 
 func standingAt(r row) oauth.Standing {
+	st := sessionAt(r)
+	if !r.null(19) {
+		st.Consent = &oauth.Consent{
+			AccountID: st.Account.ID,
+			ClientID:  r.text(19),
+			Scope:     wordsAt(r, 20),
+			Updated:   timeAt(r, 21),
+		}
+	}
+	return st
+}
+
+// sessionAt reads sessionColumns.
+func sessionAt(r row) oauth.Standing {
 	st := oauth.Standing{
 		Session: oauth.Session{
 			ID:          idAt(r, 0),
@@ -83,14 +98,6 @@ func standingAt(r row) oauth.Standing {
 			Created:   timeAt(r, 18),
 		}
 	}
-	if !r.null(19) {
-		st.Consent = &oauth.Consent{
-			AccountID: st.Account.ID,
-			ClientID:  r.text(19),
-			Scope:     wordsAt(r, 20),
-			Updated:   timeAt(r, 21),
-		}
-	}
 	return st
 }
 
@@ -100,14 +107,14 @@ func sessionArgs(s oauth.Session) []any {
 }
 
 // StartSession stores a session and its child, and ends those that it replaces.
-func (s *Store) StartSession(ctx context.Context, ss oauth.Session, child *oauth.ChildSession, replaces [][]byte, a store.Audit) error {
+func (s *Store) StartSession(ctx context.Context, accountVersion int64, ss oauth.Session, child *oauth.ChildSession, replaces [][]byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		for _, cookieHash := range replaces {
 			if _, err := endSession(t, deleteSessionByCookie, cookieHash); err != nil {
 				return err
 			}
 		}
-		n, err := t.exec(insertSession, sessionArgs(ss)...)
+		n, err := t.exec(insertSession, append(sessionArgs(ss), accountVersion)...)
 		if err != nil {
 			return err
 		}
@@ -123,12 +130,16 @@ func (s *Store) StartSession(ctx context.Context, ss oauth.Session, child *oauth
 }
 
 // RenewSession records that the user of the session proved again who they are.
-func (s *Store) RenewSession(ctx context.Context, ss oauth.Session, a store.Audit) error {
+func (s *Store) RenewSession(ctx context.Context, accountVersion int64, ss oauth.Session, child *oauth.ChildSession, replaces []byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		n, err := t.exec(renewSession, ss.ID[:], ss.AccountID[:], ss.CookieHash, millis(ss.AuthTime), words(ss.AMR), ss.ACR,
-			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)))
+			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)), accountVersion)
 		if err == nil && n == 0 {
 			err = store.ErrEnded
+		}
+		if err == nil && child != nil {
+			t.do(deleteChildOf, replaces, ss.ID[:])
+			t.do(insertChild, child.CookieHash, child.ID[:], ss.ID[:], child.ClientID, child.Origin)
 		}
 		record(t, a)
 		return err

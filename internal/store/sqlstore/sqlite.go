@@ -205,10 +205,12 @@ func (t *sqliteTx) last(s *statement, scan func(row), args ...any) error {
 // sqliteRow shows the statement's current row.
 type sqliteRow struct{ *sqlite.Stmt }
 
-func (r sqliteRow) int(i int) int64     { return r.ColumnInt64(i) }
-func (r sqliteRow) float(i int) float64 { return r.ColumnFloat(i) }
-func (r sqliteRow) text(i int) string   { return r.ColumnText(i) }
-func (r sqliteRow) null(i int) bool     { return r.ColumnIsNull(i) }
+func (r sqliteRow) int(i int) int64       { return r.ColumnInt64(i) }
+func (r sqliteRow) float(i int) float64   { return r.ColumnFloat(i) }
+func (r sqliteRow) text(i int) string     { return r.ColumnText(i) }
+func (r sqliteRow) null(i int) bool       { return r.ColumnIsNull(i) }
+func (r sqliteRow) read(i int, to []byte) { r.ColumnBytes(i, to) }
+
 func (r sqliteRow) bytes(i int) []byte {
 	if r.ColumnIsNull(i) {
 		return nil

@@ -47,6 +47,8 @@ type row interface {
 	float(column int) float64
 	text(column int) string
 	bytes(column int) []byte
+	// read copies the bytes of a column to where there is room.
+	read(column int, to []byte)
 	null(column int) bool
 }
 
@@ -56,7 +58,7 @@ func millis(t time.Time) int64 { return t.UnixMilli() }
 func timeAt(r row, column int) time.Time { return time.UnixMilli(r.int(column)).UTC() }
 
 func idAt(r row, column int) (id oauth.ID) {
-	copy(id[:], r.bytes(column))
+	r.read(column, id[:])
 	return id
 }
 

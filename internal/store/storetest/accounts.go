@@ -130,7 +130,7 @@ func testLock(f *fixture) {
 	got, err := f.st.Account(ctx, acc.ID)
 	f.must(err)
 	f.same("locked", got.Locked, true)
-	f.want("session of a locked account", f.st.StartSession(ctx, f.newSession(acc), nil, nil, store.Audit{}), store.ErrEnded)
+	f.want("session of a locked account", f.st.StartSession(ctx, 1, f.newSession(acc), nil, nil, store.Audit{}), store.ErrEnded)
 	f.must(f.st.SetLocked(ctx, acc.ID, false, store.Audit{}))
 	f.session(acc)
 	f.want("unknown account", f.st.SetLocked(ctx, newID(), true, store.Audit{}), store.ErrNotFound)

@@ -31,7 +31,7 @@ func (f *fixture) world() *world {
 	w.s1, w.s2, w.s3 = f.newSession(w.ann), f.session(w.ann), f.session(w.bob)
 	w.s1.Expires = f.now.Add(30 * time.Minute) // the first to expire
 	w.child = f.newChild(w.x.ID)
-	f.must(f.st.StartSession(f.Context(), w.s1, w.child, nil, store.Audit{}))
+	f.must(f.st.StartSession(f.Context(), 1, w.s1, w.child, nil, store.Audit{}))
 	w.delegations = map[string]oauth.Delegation{
 		"s1 x": f.delegation(w.s1, w.x.ID),
 		"s1 y": f.delegation(w.s1, w.y.ID),
@@ -77,7 +77,8 @@ func (f *fixture) ended(w *world) []string {
 	for name, c := range w.consents {
 		// A consent shows in the standing of any session; a fresh one needs the account to be there.
 		s := f.newSession(oauth.Account{ID: c.AccountID})
-		if err := f.st.StartSession(ctx, s, nil, nil, store.Audit{}); err != nil {
+		acc, _ := f.st.Account(ctx, c.AccountID) // the zero Account where it is gone
+		if err := f.st.StartSession(ctx, acc.Version, s, nil, nil, store.Audit{}); err != nil {
 			f.want(name, err, store.ErrEnded)
 			over[name] = true
 			continue
@@ -121,7 +122,7 @@ func testEndings(f *fixture) {
 			return f.st.EndChild(ctx, w.child.CookieHash)
 		}, []string{"child"}},
 		{"session replaced", func(w *world) error {
-			return f.st.StartSession(ctx, f.newSession(w.bob), nil, [][]byte{w.s1.CookieHash}, store.Audit{})
+			return f.st.StartSession(ctx, 1, f.newSession(w.bob), nil, [][]byte{w.s1.CookieHash}, store.Audit{})
 		}, []string{"child", "s1", "s1 x", "s1 y"}},
 		{"session expired", func(w *world) error {
 			_, err := f.st.Purge(ctx, w.s1.Expires, 24*time.Hour, 1000)

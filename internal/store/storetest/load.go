@@ -62,7 +62,7 @@ func visit(f *fixture, acc oauth.Account, c oauth.Client, bucket int) error {
 		return err
 	}
 	s := f.newSession(acc)
-	if err := f.st.StartSession(ctx, s, f.newChild(c.ID), nil, f.audit(store.EventSignIn)); err != nil {
+	if err := f.st.StartSession(ctx, 1, s, f.newChild(c.ID), nil, f.audit(store.EventSignIn)); err != nil {
 		return ignoreEnded(err)
 	}
 	consent := oauth.Consent{AccountID: acc.ID, ClientID: c.ID, Scope: []string{"read"}, Updated: f.now}

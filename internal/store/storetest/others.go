@@ -141,7 +141,7 @@ func testPurge(f *fixture) {
 	expired.Expires = f.now.Add(30 * time.Minute)
 	live.IdleTimeout = 3 * time.Hour
 	for _, s := range []oauth.Session{idle, expired, live} {
-		f.must(f.st.StartSession(ctx, s, f.newChild(c.ID), nil, store.Audit{}))
+		f.must(f.st.StartSession(ctx, 1, s, f.newChild(c.ID), nil, store.Audit{}))
 		f.delegation(s, c.ID)
 	}
 	short, long := newID(), newID()
@@ -189,7 +189,7 @@ func testOneQuery(f *fixture) {
 	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), nil))
 	c := f.client()
 	s, child := f.newSession(f.account()), f.newChild(c.ID)
-	f.must(f.st.StartSession(ctx, s, child, nil, store.Audit{}))
+	f.must(f.st.StartSession(ctx, 1, s, child, nil, store.Audit{}))
 	d := f.delegation(s, c.ID)
 	for name, read := range map[string]func() error{
 		"Standing": func() error { _, err := f.st.Standing(ctx, s.CookieHash, c.ID); return err },

@@ -113,7 +113,7 @@ func raceDelegateEndSession(f *fixture) {
 			return err
 		}), store.ErrEnded)
 		// With the session's ID back in place, a delegation that was left behind would show.
-		f.must(f.st.StartSession(f.Context(), s, nil, nil, store.Audit{}))
+		f.must(f.st.StartSession(f.Context(), 1, s, nil, nil, store.Audit{}))
 		for i := range clients {
 			got, err := f.st.StandingOf(f.Context(), s.ID, clients[i].ID)
 			f.must(err)
@@ -177,7 +177,7 @@ func raceStartSessionLock(f *fixture) {
 			}
 			s := f.newSession(acc)
 			ids[i] = s.ID
-			return f.st.StartSession(f.Context(), s, nil, nil, store.Audit{})
+			return f.st.StartSession(f.Context(), 1, s, nil, nil, store.Audit{})
 		}), store.ErrEnded)
 		// A session that was left behind would be there again with the account.
 		f.must(f.st.SetLocked(f.Context(), acc.ID, false, store.Audit{}))
@@ -305,7 +305,7 @@ func raceHangUp(f *fixture) {
 			if _, err := f.st.Standing(ctx, sessions[i].CookieHash, c.ID); i%2 == 1 && !errors.Is(err, store.ErrNotFound) {
 				return fmt.Errorf("a read that nobody cancelled: %w", err)
 			}
-			err := f.st.StartSession(ctx, sessions[i], children[i], nil, store.Audit{})
+			err := f.st.StartSession(ctx, 1, sessions[i], children[i], nil, store.Audit{})
 			if err == nil {
 				err = f.st.RevokeToken(ctx, sessions[i].ID, f.now, store.Audit{})
 			}

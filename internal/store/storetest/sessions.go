@@ -40,7 +40,9 @@ func testStanding(f *fixture) {
 	f.same("by ID", got, want)
 	token, err := f.st.TokenStanding(ctx, d.ID, newID())
 	f.must(err)
-	f.same("by token", token, store.TokenStanding{Standing: want})
+	noConsent := want
+	noConsent.Consent = nil
+	f.same("by token", token, store.TokenStanding{Standing: noConsent})
 
 	got, err = f.st.Standing(ctx, s.CookieHash, f.client().ID)
 	f.must(err)
@@ -60,7 +62,7 @@ func testChildStanding(f *fixture) {
 	ctx := f.Context()
 	c := f.client()
 	s, child := f.newSession(f.account()), f.newChild(c.ID)
-	f.must(f.st.StartSession(ctx, s, child, nil, store.Audit{}))
+	f.must(f.st.StartSession(ctx, 1, s, child, nil, store.Audit{}))
 	d := f.delegation(s, c.ID)
 	got, err := f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
 	f.must(err)
@@ -87,7 +89,7 @@ func testSessionWithoutCookie(f *fixture) {
 	for range 2 {
 		s := f.newSession(acc)
 		s.CookieHash = nil
-		f.must(f.st.StartSession(ctx, s, f.newChild("x"), nil, store.Audit{}))
+		f.must(f.st.StartSession(ctx, 1, s, f.newChild("x"), nil, store.Audit{}))
 		got, err := f.st.StandingOf(ctx, s.ID, "x")
 		f.must(err)
 		f.same("session", got.Session, s)
@@ -104,10 +106,10 @@ func testReplaces(f *fixture) {
 	bySSO := f.session(acc)
 	d := f.delegation(bySSO, c.ID)
 	byChild, child := f.newSession(acc), f.newChild(c.ID)
-	f.must(f.st.StartSession(ctx, byChild, child, nil, store.Audit{}))
+	f.must(f.st.StartSession(ctx, 1, byChild, child, nil, store.Audit{}))
 	bystander := f.session(acc)
 	s := f.newSession(acc)
-	f.must(f.st.StartSession(ctx, s, nil, [][]byte{bySSO.CookieHash, child.CookieHash, newHash()}, store.Audit{}))
+	f.must(f.st.StartSession(ctx, 1, s, nil, [][]byte{bySSO.CookieHash, child.CookieHash, newHash()}, store.Audit{}))
 	f.want("replaced session", f.sessionError(bySSO.ID), store.ErrNotFound)
 	f.want("its delegation", f.tokenError(d.ID), store.ErrNotFound)
 	f.want("replaced child's session", f.sessionError(byChild.ID), store.ErrNotFound)
@@ -117,10 +119,12 @@ func testReplaces(f *fixture) {
 
 func testRefusedSession(f *fixture) {
 	ctx := f.Context()
-	s := f.session(f.account())
+	acc := f.account()
+	s := f.session(acc)
 	a := f.audit(store.EventSignIn)
 	unknown := f.newSession(oauth.Account{ID: newID()})
-	f.want("session of nobody", f.st.StartSession(ctx, unknown, nil, [][]byte{s.CookieHash}, a), store.ErrEnded)
+	f.want("with a password that was just changed", f.st.StartSession(ctx, 2, f.newSession(acc), nil, nil, a), store.ErrEnded)
+	f.want("session of nobody", f.st.StartSession(ctx, 1, unknown, nil, [][]byte{s.CookieHash}, a), store.ErrEnded)
 	f.want("the session that it was to replace", f.sessionError(s.ID), nil)
 	if f.hasAudit(a) {
 		f.Error("a sign-in that was refused was recorded")
@@ -136,7 +140,7 @@ func testRenewSession(f *fixture) {
 	s.CookieHash, s.AuthTime, s.AMR, s.ACR = newHash(), f.now.Add(time.Minute), []string{"hwk"}, "urn:acr:2"
 	s.LastUsed, s.IdleTimeout, s.Expires = f.now.Add(time.Minute), 2*time.Hour, f.now.Add(48*time.Hour)
 	a := f.audit(store.EventSignIn)
-	f.must(f.st.RenewSession(ctx, s, a))
+	f.must(f.st.RenewSession(ctx, 1, s, nil, nil, a))
 	if !f.hasAudit(a) {
 		f.Error("the sign-in was not recorded")
 	}
@@ -148,16 +152,25 @@ func testRenewSession(f *fixture) {
 	f.want("the former cookie", err, store.ErrNotFound)
 	kept := s
 	kept.CookieHash = nil
-	f.must(f.st.RenewSession(ctx, kept, store.Audit{}))
+	f.must(f.st.RenewSession(ctx, 1, kept, nil, nil, store.Audit{}))
 	_, err = f.st.Standing(ctx, s.CookieHash, c.ID)
 	f.want("the cookie that was kept", err, nil)
 
+	first, second := f.newChild(c.ID), f.newChild(c.ID)
+	f.must(f.st.RenewSession(ctx, 1, kept, first, nil, store.Audit{}))
+	f.must(f.st.RenewSession(ctx, 1, kept, second, first.CookieHash, store.Audit{}))
+	_, err = f.st.ChildStanding(ctx, first.CookieHash, c.ID, first.Origin)
+	f.want("the child that was replaced", err, store.ErrNotFound)
+	_, err = f.st.ChildStanding(ctx, second.CookieHash, c.ID, second.Origin)
+	f.want("the child in its place", err, nil)
+
 	strange := s
 	strange.AccountID = f.account().ID
-	f.want("with another account", f.st.RenewSession(ctx, strange, store.Audit{}), store.ErrEnded)
-	f.want("unknown session", f.st.RenewSession(ctx, f.newSession(acc), store.Audit{}), store.ErrEnded)
+	f.want("with another account", f.st.RenewSession(ctx, 1, strange, nil, nil, store.Audit{}), store.ErrEnded)
+	f.want("with a password that was just changed", f.st.RenewSession(ctx, 2, s, nil, nil, store.Audit{}), store.ErrEnded)
+	f.want("unknown session", f.st.RenewSession(ctx, 1, f.newSession(acc), nil, nil, store.Audit{}), store.ErrEnded)
 	f.must(f.st.SetLocked(ctx, acc.ID, true, store.Audit{}))
-	f.want("locked account", f.st.RenewSession(ctx, s, store.Audit{}), store.ErrEnded)
+	f.want("locked account", f.st.RenewSession(ctx, 1, s, nil, nil, store.Audit{}), store.ErrEnded)
 }
 
 func testTouchSession(f *fixture) {

@@ -145,7 +145,9 @@ func (f *fixture) newSession(acc oauth.Account) oauth.Session {
 func (f *fixture) session(acc oauth.Account) oauth.Session {
 	f.Helper()
 	s := f.newSession(acc)
-	f.must(f.st.StartSession(f.Context(), s, nil, nil, store.Audit{}))
+	now, err := f.st.Account(f.Context(), acc.ID)
+	f.must(err)
+	f.must(f.st.StartSession(f.Context(), now.Version, s, nil, nil, store.Audit{}))
 	return s
 }
 

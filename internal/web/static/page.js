@@ -62,7 +62,12 @@
     },
     // Ends such a window: only our own page hears it.
     done() {
-      if (!window.opener) return;
+      // Only an opener of our own origin lets us look at it; to any other this window shows no difference.
+      try {
+        if (window.opener.origin !== location.origin) return;
+      } catch {
+        return;
+      }
       window.opener.postMessage({ type: 'done' }, location.origin);
       window.close();
     },
