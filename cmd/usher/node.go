@@ -149,6 +149,7 @@ func (n *node) OpenRuntime(ctx context.Context) error {
 // Run serves until the context ends or a listener breaks, then stops gracefully: it says that it is not
 // ready, takes no new requests, and finishes those under way.
 func (n *node) Run(ctx context.Context) error {
+	tuneGC()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	failed := make(chan error, 16)
