@@ -35,7 +35,7 @@ func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {
 	host := s
 	if scheme, rest, ok := strings.Cut(s, "://*."); ok {
 		if strings.Count(hostOf(rest), ".") == 0 {
-			return "", fmt.Errorf("%q is too wide: a pattern needs at least two labels after *.", s)
+			return "", fmt.Errorf("%q is too wide: a pattern needs at least two labels after the star", s)
 		}
 		host = scheme + "://x." + rest
 	}

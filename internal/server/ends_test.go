@@ -14,12 +14,11 @@ func TestWhatEndsWhat(t *testing.T) {
 	ctx := context.Background()
 	type state struct {
 		*world
-		b            *browser
-		app, jwt     string // alice's tokens of two clients in one session
-		elsewhere    string // alice's token in another browser
-		bobs         string
-		childs       string // alice's token from a frame that no cookie reaches
-		wasRevocable string
+		b         *browser
+		app, jwt  string // alice's tokens of two clients in one session
+		elsewhere string // alice's token in another browser
+		bobs      string
+		childs    string // alice's token from a frame that no cookie reaches
 	}
 	all := func(s *state) []string { return []string{s.app, s.jwt, s.elsewhere, s.bobs, s.childs} }
 	for _, row := range []struct {

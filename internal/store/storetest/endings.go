@@ -16,13 +16,13 @@ var endingTests = map[string]func(*fixture){
 
 // world is two accounts, two clients and all that hangs off them.
 type world struct {
-	ann, bob       oauth.Account
-	x, y           oauth.Client
-	s1, s2, s3     oauth.Session // two of ann's, one of bob's
-	child          *oauth.ChildSession
-	delegations    map[string]oauth.Delegation
-	consents       map[string]oauth.Consent
-	revoked, token oauth.ID
+	ann, bob    oauth.Account
+	x, y        oauth.Client
+	s1, s2, s3  oauth.Session // two of ann's, one of bob's
+	child       *oauth.ChildSession
+	delegations map[string]oauth.Delegation
+	consents    map[string]oauth.Consent
+	token       oauth.ID
 }
 
 func (f *fixture) world() *world {
