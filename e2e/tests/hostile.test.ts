@@ -367,6 +367,61 @@ describe("requests from other origins", () => {
     assert.equal((await call(tab, "assistant.fetchTokens()")).outcome, "resolved");
   });
 
+  it("a stranger's frame of the logout page says the same whoever is signed in (no login oracle)", async () => {
+    const address = `${w.usher.server}/oauth/v2/oauth-session/logout?client_id=victim&post_logout_redirect_uri=${encodeURIComponent(`${app.origin}/bye`)}`;
+    evil.pages["/frames"] = page("Frames the server alone", "").replace(
+      "<head>",
+      `<head><meta http-equiv="Content-Security-Policy" content="frame-src ${w.usher.server}">`,
+    );
+    const redirected = async (): Promise<boolean> => {
+      const tab = await w.session.tab();
+      await tab.goto(`${evil.origin}/frames`);
+      return tab.evaluate(
+        (src) =>
+          new Promise<boolean>((resolve) => {
+            let violated = false;
+            document.addEventListener("securitypolicyviolation", () => (violated = true));
+            const frame = document.createElement("iframe");
+            frame.onload = () => resolve(violated); // a redirect that the policy blocks is reported before the load
+            frame.src = src;
+            document.body.append(frame);
+          }),
+        address,
+      );
+    };
+    await victim();
+    assert.equal(await redirected(), false, "signed in");
+    await w.session.browser.deleteCookie(...(await w.session.browser.cookies()));
+    assert.equal(await redirected(), false, "signed out");
+  });
+
+  it("a stranger's window stays open, whoever is signed in (no login oracle)", async () => {
+    await w.usher.client("theirs", [app.origin], "--scope", "openid profile", "--consent");
+    app.pages["/theirs"] = appPage(w.usher, { clientId: "theirs" });
+    const tab = await visit(w, `${app.origin}/theirs`);
+    await start(tab, "assistant.login()");
+    const frame = await visibleFrame(tab, w.usher.server, "#continue");
+    const opened = new Promise<Page>((resolve) => tab.once("popup", (popup) => resolve(popup as Page)));
+    await frame.click("#continue");
+    const popup = await opened;
+    await signIn(popup, w.usher.username, w.usher.password);
+    await (await popup.waitForSelector("button[value=allow]"))?.click();
+    assert.equal((await settled(tab)).outcome, "resolved"); // our own opener: the window closes, the frame goes on
+
+    const url = `${w.usher.server}/oauth/v2/oauth-assisted-token?client_id=theirs&for_origin=${encodeURIComponent(app.origin)}`;
+    const { body } = await fetchFrom(w.usher, url, { headers: { "Sec-Fetch-Dest": "iframe" } });
+    const address = w.usher.server + (/data-open="([^"]+)"/.exec(body)?.[1]?.replaceAll("&amp;", "&") ?? "");
+    const other = await w.session.tab();
+    await other.goto(evil.origin);
+    const theirs = new Promise<Page>((resolve) => other.once("popup", (opens) => resolve(opens as Page)));
+    await other.evaluate((src) => void ((window as { opens?: unknown }).opens = window.open(src)), address);
+    const done = await theirs;
+    await done.waitForSelector("main[data-page=done]");
+    await done.waitForFunction(() => !document.documentElement.hasAttribute("data-guard")); // its script is through
+    assert.equal(await other.evaluate(() => (window as { opens?: Window }).opens?.closed), false);
+    assert.deepEqual(await heard(other), []);
+  });
+
   it("the session cookie answers only documents and frames (no login oracle)", async () => {
     await victim();
     const cookies = (await w.session.browser.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
