@@ -6,7 +6,7 @@ test("work of one name is done in turn, also after a failure", async () => {
   const seen: string[] = [];
   const work = (name: string) => async (): Promise<void> => {
     seen.push("+" + name);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setImmediate(resolve));
     seen.push("-" + name);
     if (name === "b") throw new Error("b");
   };

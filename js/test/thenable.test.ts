@@ -29,7 +29,7 @@ async function unhandled(run: () => void): Promise<number> {
   let count = 0;
   process.on("unhandledRejection", () => count++);
   run();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await new Promise((resolve) => setImmediate(resolve)); // the event comes before this
   process.removeAllListeners("unhandledRejection");
   others.forEach((listener) => process.on("unhandledRejection", listener));
   return count;
