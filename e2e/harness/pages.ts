@@ -2,7 +2,7 @@
 // that takes pictures.
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "./site.ts";
-import { signIn, start, visibleFrame } from "./user.ts";
+import { popupOf, signIn, start, visibleFrame } from "./user.ts";
 import { until } from "./wait.ts";
 import { appPage, visit, type World } from "./world.ts";
 
@@ -104,9 +104,8 @@ function signInPages(w: World, app: Site): Pages {
     },
     done: async () => {
       const { tab, frame } = await offered();
-      const opened = new Promise<Page | null>((resolve) => tab.once("popup", resolve));
-      await frame.click("#continue");
-      const address = await until("the window's address", async () => (await opened)?.url().includes("/window") && (await opened)?.url());
+      const opened = await popupOf(tab, () => frame.click("#continue"));
+      const address = await until("the window's address", () => opened.url().includes("/window") && opened.url());
       const own = await w.session.tab();
       await own.goto(address);
       await signIn(own, w.usher.username, w.usher.password);

@@ -14,6 +14,24 @@ export async function visibleFrame(page: Page, server: string, selector = "input
   });
 }
 
+/**
+ * Does what opens a window, and gives that window. Browsers drop clicks on what has just appeared, so it is done
+ * again where nothing opens.
+ */
+export async function popupOf(tab: Page, open: () => Promise<unknown>): Promise<Page> {
+  let popup: Page | null = null;
+  const note = (opened: Page | null): void => void (popup ??= opened);
+  tab.on("popup", note);
+  try {
+    return await until("a window to open", async () => {
+      await open();
+      return until("the window", () => popup, 2_000).catch(() => undefined);
+    });
+  } finally {
+    tab.off("popup", note);
+  }
+}
+
 /** Whether the page shows a frame of the server. */
 export async function showsFrame(page: Page): Promise<boolean> {
   return page.evaluate(() => [...document.querySelectorAll("iframe")].some((frame) => frame.checkVisibility() && frame.getBoundingClientRect().width > 0));

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import type { Policy } from "../harness/browser.ts";
 import type { Site } from "../harness/site.ts";
-import { call, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom } from "../harness/usher.ts";
 import { appPage, visit, world, type World } from "../harness/world.ts";
 
@@ -32,11 +32,8 @@ function withCookies(policy: Policy, tests: (w: () => World, app: () => Site, cl
 
 /** Presses the button of the framed page and gives the window that it opens. */
 async function openWindow(w: World, tab: Page): Promise<Page> {
-  const opened = new Promise<Page | null>((resolve) => tab.once("popup", resolve));
-  await (await visibleFrame(tab, w.usher.server, "#continue")).click("#continue");
-  const popup = await opened;
-  assert.ok(popup);
-  return popup;
+  const frame = await visibleFrame(tab, w.usher.server, "#continue");
+  return popupOf(tab, () => frame.click("#continue"));
 }
 
 async function decide(w: World, popup: Page, decision: "allow" | "deny"): Promise<void> {

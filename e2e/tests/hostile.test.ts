@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import { page, type Site } from "../harness/site.ts";
-import { call, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom, introspect } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, signInBy, visit, world, type World } from "../harness/world.ts";
@@ -401,9 +401,7 @@ describe("requests from other origins", () => {
     const tab = await visit(w, `${app.origin}/theirs`);
     await start(tab, "assistant.login()");
     const frame = await visibleFrame(tab, w.usher.server, "#continue");
-    const opened = new Promise<Page>((resolve) => tab.once("popup", (popup) => resolve(popup as Page)));
-    await frame.click("#continue");
-    const popup = await opened;
+    const popup = await popupOf(tab, () => frame.click("#continue"));
     await signIn(popup, w.usher.username, w.usher.password);
     await (await popup.waitForSelector("button[value=allow]"))?.click();
     assert.equal((await settled(tab)).outcome, "resolved"); // our own opener: the window closes, the frame goes on
@@ -413,11 +411,12 @@ describe("requests from other origins", () => {
     const address = w.usher.server + (/data-open="([^"]+)"/.exec(body)?.[1]?.replaceAll("&amp;", "&") ?? "");
     const other = await w.session.tab();
     await other.goto(evil.origin);
-    const theirs = new Promise<Page>((resolve) => other.once("popup", (opens) => resolve(opens as Page)));
-    await other.evaluate((src) => void ((window as { opens?: unknown }).opens = window.open(src)), address);
-    const done = await theirs;
-    await done.waitForSelector("main[data-page=done]");
-    await done.waitForFunction(() => !document.documentElement.hasAttribute("data-guard")); // its script is through
+    const done = await popupOf(other, () =>
+      other.evaluate((src) => void ((window as { opens?: unknown }).opens = window.open(src, "theirs")), address),
+    );
+    await until("the window's script to be through", () =>
+      done.evaluate(() => document.querySelector("main[data-page=done]") !== null && !document.documentElement.hasAttribute("data-guard")),
+    );
     assert.equal(await other.evaluate(() => (window as { opens?: Window }).opens?.closed), false);
     assert.deepEqual(await heard(other), []);
   });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "../harness/site.ts";
-import { call, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, signInBy, visit, world, type World } from "../harness/world.ts";
@@ -74,14 +74,6 @@ async function sentAfterMessage(frame: Frame, form: string): Promise<boolean> {
     ).catch(() => [1, "gone"] as const); // the page went on: the form was sent
     return got[0] ? { sent: got[1] !== "" } : undefined;
   }).then(({ sent }) => sent);
-}
-
-async function popupOf(tab: Page, open: () => Promise<unknown>): Promise<Page> {
-  const opened = new Promise<Page | null>((resolve) => tab.once("popup", resolve));
-  await open();
-  const popup = await opened;
-  assert.ok(popup);
-  return popup;
 }
 
 describe("the last line against being framed", () => {
