@@ -1,5 +1,6 @@
 // What a user does: finds the sign-in, types, presses keys; and what an app's page is asked.
-import type { Frame, Page } from "puppeteer-core";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Frame, KeyInput, Page } from "puppeteer-core";
 import { until } from "./wait.ts";
 
 /** The frame of the server that the user can see; waits for it. */
@@ -45,7 +46,16 @@ export async function signIn(place: Frame | Page, username: string, password: st
     // The page moves the focus when it is loaded; what was typed then may have landed in the other field.
     return (await valueOf(place, "input#username")) === username && (await valueOf(place, "input#password")) === password;
   });
-  await (await place.waitForSelector("input#password"))?.press("Enter");
+  await pressAndGo(await place.waitForSelector("input#password"), "Enter");
+}
+
+/**
+ * Presses a key that may take its own frame away: whether the browser then ever acknowledges the key's release is
+ * chance, so no more than a second is given to it.
+ */
+export async function pressAndGo(place: { press(key: KeyInput): Promise<void> } | null, key: KeyInput): Promise<void> {
+  const pressed = place?.press(key).catch(() => undefined);
+  await Promise.race([pressed, pause(1_000)]);
 }
 
 const valueOf = (place: Frame | Page, selector: string): Promise<string> => place.$eval(selector, (e) => (e as HTMLInputElement).value);

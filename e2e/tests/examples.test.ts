@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import { age } from "../harness/database.ts";
 import { freePort, startExample } from "../harness/usher.ts";
-import { press, showsFrame, signIn, visibleFrame } from "../harness/user.ts";
+import { press, pressAndGo, showsFrame, signIn, visibleFrame } from "../harness/user.ts";
 import { until } from "../harness/wait.ts";
 import { visit, world, type World } from "../harness/world.ts";
 
@@ -154,11 +154,11 @@ describe("a closed dialog rejects with access_denied and leaves nothing behind",
   const closings: Record<string, (tab: Page) => Promise<void>> = {
     "Escape in the page": async (tab) => {
       await tab.focus(".usher-x");
-      await tab.keyboard.press("Escape");
+      await pressAndGo(tab.keyboard, "Escape");
     },
     "Escape inside the frame": async (tab) => {
       const field = await (await visibleFrame(tab, w.usher.server)).$("#username");
-      await field?.press("Escape");
+      await pressAndGo(field, "Escape");
     },
     "the close button": async (tab) => tab.click(".usher-x"),
     "the backdrop": async (tab) => tab.mouse.click(5, 5),
@@ -185,7 +185,7 @@ describe("keyboard and small screens", () => {
   it("the keyboard alone signs in, and Tab never leaves the dialog", async () => {
     const tab = await open();
     await tab.focus("#getTokensWithPopup");
-    await tab.keyboard.press("Enter");
+    await pressAndGo(tab.keyboard, "Enter");
     const frame = await visibleFrame(tab, w.usher.server);
     await until("the focus to be in the user name", () =>
       frame.evaluate(() => document.hasFocus() && document.activeElement?.id === "username"),
@@ -209,7 +209,7 @@ describe("keyboard and small screens", () => {
       return frame.evaluate(() => document.activeElement?.id === "password");
     });
     await tab.keyboard.type(w.usher.password);
-    await tab.keyboard.press("Enter");
+    await pressAndGo(tab.keyboard, "Enter");
     await tab.waitForSelector("#result_1[data-outcome=resolved]");
   });
 
