@@ -106,6 +106,7 @@ function run(data: string, args: string[], { input = "", home }: Command = {}): 
       if (error) reject(new Error(`usher ${args.join(" ")}: ${error.message}\n${stdout}${stderr}`));
       else resolve(stdout);
     });
+    child.stdin?.on("error", () => undefined); // a command that ends without reading its input
     child.stdin?.end(input);
   });
 }
