@@ -2,7 +2,7 @@
 // that takes pictures.
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "./site.ts";
-import { popupOf, signIn, start, visibleFrame } from "./user.ts";
+import { clickWhenReady, popupOf, signIn, start, visibleFrame } from "./user.ts";
 import { until } from "./wait.ts";
 import { appPage, visit, type World } from "./world.ts";
 
@@ -109,7 +109,7 @@ function signInPages(w: World, app: Site): Pages {
       const own = await w.session.tab();
       await own.goto(address);
       await signIn(own, w.usher.username, w.usher.password);
-      await (await own.waitForSelector("button[value=allow]", { visible: true }))?.click();
+      await clickWhenReady(own, "button[value=allow]");
       await own.waitForSelector("main[data-page=done]");
       return whole(own);
     },

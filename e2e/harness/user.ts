@@ -33,6 +33,15 @@ export async function popupOf(tab: Page, open: () => Promise<unknown>): Promise<
   }
 }
 
+/** Clicks what the selector finds, once it is there and can be clicked. */
+export async function clickWhenReady(place: Frame | Page, selector: string): Promise<void> {
+  await until(`${selector} to be clicked`, async () => {
+    const found = await place.$(selector);
+    await found?.click();
+    return found;
+  });
+}
+
 /** Whether the page shows a frame of the server. */
 export async function showsFrame(page: Page): Promise<boolean> {
   return page.evaluate(() => [...document.querySelectorAll("iframe")].some((frame) => frame.checkVisibility() && frame.getBoundingClientRect().width > 0));

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import type { Policy } from "../harness/browser.ts";
 import type { Site } from "../harness/site.ts";
-import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, clickWhenReady, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom } from "../harness/usher.ts";
 import { appPage, visit, world, type World } from "../harness/world.ts";
 
@@ -38,7 +38,7 @@ async function openWindow(w: World, tab: Page): Promise<Page> {
 
 async function decide(w: World, popup: Page, decision: "allow" | "deny"): Promise<void> {
   await signIn(popup, w.usher.username, w.usher.password);
-  await (await popup.waitForSelector(`button[value=${decision}]`, { visible: true }))?.click();
+  await clickWhenReady(popup, `button[value=${decision}]`);
 }
 
 withCookies("allowed", (w, app, client) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import { page, type Site } from "../harness/site.ts";
-import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, clickWhenReady, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom, introspect } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, signInBy, visit, world, type World } from "../harness/world.ts";
@@ -403,7 +403,7 @@ describe("requests from other origins", () => {
     const frame = await visibleFrame(tab, w.usher.server, "#continue");
     const popup = await popupOf(tab, () => frame.click("#continue"));
     await signIn(popup, w.usher.username, w.usher.password);
-    await (await popup.waitForSelector("button[value=allow]"))?.click();
+    await clickWhenReady(popup, "button[value=allow]");
     assert.equal((await settled(tab)).outcome, "resolved"); // our own opener: the window closes, the frame goes on
 
     const url = `${w.usher.server}/oauth/v2/oauth-assisted-token?client_id=theirs&for_origin=${encodeURIComponent(app.origin)}`;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "../harness/site.ts";
-import { call, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
+import { call, clickWhenReady, popupOf, settled, signIn, start, visibleFrame } from "../harness/user.ts";
 import { fetchFrom } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, signInBy, visit, world, type World } from "../harness/world.ts";
@@ -121,7 +121,7 @@ describe("the window for a client whose users must agree", () => {
   it("a stranger that opens the window hears nothing from it", async () => {
     const { tab, popup } = await waiting();
     await signIn(popup, w.usher.username, w.usher.password);
-    await (await popup.waitForSelector("button[value=allow]", { visible: true }))?.click();
+    await clickWhenReady(popup, "button[value=allow]");
     assert.equal((await settled(tab)).outcome, "resolved");
 
     const { body } = await fetchFrom(w.usher, assisted("theirs"), FRAMED);
