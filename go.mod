@@ -60,5 +60,7 @@ require (
 
 ignore (
 	./e2e/node_modules
+	./examples/angular-spa/node_modules
+	./examples/react-spa/node_modules
 	./js/node_modules
 )
