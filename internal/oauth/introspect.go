@@ -4,38 +4,72 @@ import "time"
 
 // Introspection is an answer of the introspection endpoint (RFC 7662 §2.2).
 type Introspection struct {
-	Active    bool     `json:"active"`
-	Scope     string   `json:"scope,omitempty"`
-	ClientID  string   `json:"client_id,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	TokenType string   `json:"token_type,omitempty"`
-	Expires   int64    `json:"exp,omitempty"`
-	Issued    int64    `json:"iat,omitempty"`
-	Subject   string   `json:"sub,omitempty"`
-	Audience  []string `json:"aud,omitempty"`
-	Issuer    string   `json:"iss,omitempty"`
-	ID        string   `json:"jti,omitempty"`
-	AuthTime  int64    `json:"auth_time,omitempty"` // RFC 9470 §6.2
-	ACR       string   `json:"acr,omitempty"`
+	Active       bool         `json:"active"`
+	Scope        string       `json:"scope,omitempty"`
+	ClientID     string       `json:"client_id,omitempty"`
+	Username     string       `json:"username,omitempty"`
+	TokenType    string       `json:"token_type,omitempty"`
+	Expires      int64        `json:"exp,omitempty"`
+	Issued       int64        `json:"iat,omitempty"`
+	Subject      string       `json:"sub,omitempty"`
+	Audience     []string     `json:"aud,omitempty"`
+	Issuer       string       `json:"iss,omitempty"`
+	ID           string       `json:"jti,omitempty"`
+	AuthTime     int64        `json:"auth_time,omitempty"` // RFC 9470 §6.2
+	ACR          string       `json:"acr,omitempty"`
+	Confirmation Confirmation `json:"cnf,omitzero"` // RFC 7800, RFC 9449 §6.2, RFC 8705 §3.2
+	Actor        *Actor       `json:"act,omitempty"`
 }
 
-// Active tells whether an access token is worth anything now: it is neither expired nor revoked, and
-// the session, account and client that it hangs off are all there still. c is nil where the client
-// was removed.
+// Active tells whether an access token is worth anything now: it is neither expired nor revoked, and what it hangs off
+// is all there still: family, delegation or client, and their session and account. c is nil where the client was removed.
 func Active(t *AccessToken, st *Standing, revoked bool, c *Client, now time.Time) bool {
-	return c != nil && !c.Disabled && now.Before(t.Expires) && !revoked && !st.Account.Locked &&
-		st.Session.Live(now) && st.Delegation != nil && st.Delegation.ClientID == t.ClientID
+	if c == nil || c.Disabled || revoked || !now.Before(t.Expires) {
+		return false
+	}
+	if t.IsClients() {
+		return !t.Issued.Before(c.RevokedBefore)
+	}
+	if st.Account.Locked || !st.Session.Live(now) {
+		return false
+	}
+	owner := ""
+	switch {
+	case st.Family != nil && st.Family.ID == t.FamilyID && now.Before(st.Family.Expires):
+		owner = st.Family.ClientID
+	case t.FamilyID.IsZero() && st.Delegation != nil:
+		owner = st.Delegation.ClientID
+	}
+	return owner != "" && (owner == t.ClientID || t.Actor == t.ClientID)
 }
+
+// IsClients tells whether the token has no user: it hangs off the client alone.
+func (t *AccessToken) IsClients() bool { return t.DelegationID.IsZero() && t.FamilyID.IsZero() }
 
 // Introspect says what may be told of an active token.
 func Introspect(t *AccessToken, st *Standing, issuer string, c *Client) Introspection {
-	aud := c.Audience
+	aud := t.Audience
 	if len(aud) == 0 {
-		aud = []string{issuer}
+		aud = c.Audiences(issuer)
 	}
-	return Introspection{
-		Active: true, Scope: JoinScope(t.Scope), ClientID: t.ClientID, Username: st.Account.Username,
-		TokenType: "Bearer", Expires: t.Expires.Unix(), Issued: t.Issued.Unix(), Subject: t.Subject,
-		Audience: aud, Issuer: issuer, ID: t.ID.String(), AuthTime: st.Session.AuthTime.Unix(), ACR: st.Session.ACR,
+	i := Introspection{
+		Active: true, Scope: JoinScope(t.Scope), ClientID: t.ClientID, TokenType: t.Type(),
+		Expires: t.Expires.Unix(), Issued: t.Issued.Unix(), Subject: t.Subject,
+		Audience: aud, Issuer: issuer, ID: t.ID.String(), Confirmation: t.Confirmation,
 	}
+	if t.Actor != "" {
+		i.Actor = &Actor{t.Actor}
+	}
+	if !t.IsClients() {
+		i.Username, i.AuthTime, i.ACR = st.Account.Username, st.Session.AuthTime.Unix(), st.Session.ACR
+	}
+	return i
+}
+
+// Type is the token_type of the answer that brings the token (RFC 6749 §7.1, RFC 9449 §5).
+func (t *AccessToken) Type() string {
+	if t.Confirmation.JKT != "" {
+		return "DPoP"
+	}
+	return "Bearer"
 }

@@ -60,10 +60,7 @@ func Union(a, b []string) []string {
 // profile's default: a request gets what it names of that, and where it names nothing, all of it save what
 // demands a fresh sign-in.
 func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
-	has := c.Scope
-	if len(has) == 0 {
-		has = p.DefaultScope
-	}
+	has := c.HasScope(p)
 	for _, v := range asked {
 		if _, known := p.ScopeNamed(v); !known || !slices.Contains(has, v) {
 			return nil, Errorf(InvalidScope, "The client %s does not have the scope %s.", c.ID, brief(v))
@@ -79,6 +76,14 @@ func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
 		}
 	}
 	return granted, nil
+}
+
+// HasScope is all that the client may ask for: its configured scope, else the profile's default.
+func (c *Client) HasScope(p *Profile) []string {
+	if len(c.Scope) > 0 {
+		return c.Scope
+	}
+	return p.DefaultScope
 }
 
 // MaxAuthAge returns the strictest freshness, in seconds, that a scope in the list demands; 0 for none.

@@ -2,8 +2,8 @@ package oauth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -38,154 +38,21 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// Capability is a flow that a client may use; it has to be enabled on the profile as well.
-type Capability string
-
-// The capabilities that this server knows.
-const (
-	CapAssistedToken Capability = "assisted_token"
-	CapIntrospection Capability = "introspection"
-)
-
-// Capabilities lists every known capability, for validation and help texts.
-var Capabilities = []Capability{CapAssistedToken, CapIntrospection}
-
-// TokenFormat is the kind of access token that a client gets.
-type TokenFormat string
-
-// FormatHandle is an opaque sealed handle, the default; FormatJWT is RFC 9068.
-const (
-	FormatHandle TokenFormat = "handle"
-	FormatJWT    TokenFormat = "jwt"
-)
-
-// Alg is a JWS algorithm (RFC 7518 §3.1).
-type Alg string
-
-// The algorithms that usher signs with.
-const (
-	ES256 Alg = "ES256"
-	RS256 Alg = "RS256"
-)
-
-// Client is an OAuth client (RFC 6749 §2). The JSON form is what the store keeps and the command
-// line shows.
-type Client struct {
-	ID           string       `json:"id"`
-	Name         string       `json:"name"`
-	Disabled     bool         `json:"disabled,omitempty"`
-	Capabilities []Capability `json:"capabilities"`
-	// AllowedOrigins may frame the server's pages for this client and receive its messages.
-	AllowedOrigins         []OriginPattern `json:"allowed_origins,omitempty"`
-	RedirectURIs           []string        `json:"redirect_uris,omitempty"`
-	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
-	// Scope is all that the client may ask for.
-	Scope []string `json:"scope,omitempty"`
-	// SecretHash is the SHA-256 of the generated secret; empty for a public client.
-	SecretHash []byte `json:"secret_hash,omitempty"`
-	// AccessTokenFormat is FormatHandle where empty.
-	AccessTokenFormat TokenFormat `json:"access_token_format,omitempty"`
-	// AccessTokenSeconds is the lifetime; 0 means the profile's.
-	AccessTokenSeconds int `json:"access_token_seconds,omitempty"`
-	// IDTokenAlg signs what the client gets as a JWT; ES256 where empty.
-	IDTokenAlg Alg `json:"id_token_alg,omitempty"`
-	// Audience of JWT access tokens (RFC 9068 §2.2); the issuer where empty.
-	Audience        []string `json:"audience,omitempty"`
-	ConsentRequired bool     `json:"consent_required,omitempty"`
-	// FramedInteraction lets pages of a client whose users must consent be framed: unsafe, by name.
-	FramedInteraction bool `json:"framed_interaction,omitempty"`
-	// Version counts the changes, for optimistic locking; the store sets it.
-	Version int64 `json:"version"`
-}
-
-// Can tells whether the client has the capability.
-func (c *Client) Can(k Capability) bool { return slices.Contains(c.Capabilities, k) }
-
-// DisplayName is what users read.
-func (c *Client) DisplayName() string {
-	if c.Name != "" {
-		return c.Name
-	}
-	return c.ID
-}
-
-// Alg is the algorithm of the JWTs that the client gets: the one that it knows.
-func (c *Client) Alg() Alg {
-	if c.IDTokenAlg == "" {
-		return ES256
-	}
-	return c.IDTokenAlg
-}
-
-// IsPublic tells whether the client has no secret (RFC 6749 §2.1).
-func (c *Client) IsPublic() bool { return len(c.SecretHash) == 0 }
-
-// Scope is one scope value and what it means.
-type Scope struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	// MaxAuthAge demands an authentication at most so many seconds old; 0 demands nothing. Such a
-	// scope is given only when a request names it.
-	MaxAuthAge int `json:"max_auth_age,omitempty"`
-}
-
-// Profile is the token service profile: the server's OAuth settings. Durations are in seconds.
-type Profile struct {
-	Capabilities       []Capability `json:"capabilities"`
-	Scopes             []Scope      `json:"scopes"`
-	DefaultScope       []string     `json:"default_scope,omitempty"`
-	AccessTokenSeconds int          `json:"access_token_seconds"`
-	IDTokenSeconds     int          `json:"id_token_seconds"`
-	SessionIdleSeconds int          `json:"session_idle_seconds"`
-	SessionMaxSeconds  int          `json:"session_max_seconds"`
-	Version            int64        `json:"version"`
-}
-
-// DefaultProfile is what a new server starts with.
-func DefaultProfile() Profile {
-	return Profile{
-		Capabilities: slices.Clone(Capabilities),
-		Scopes: []Scope{
-			{Name: "openid", Description: "Know who you are"},
-			{Name: "profile", Description: "See your name"},
-			{Name: "email", Description: "See your e-mail address"},
-			{Name: "read", Description: "Read your data"},
-			{Name: "payment", Description: "Make payments in your name", MaxAuthAge: 60},
-		},
-		AccessTokenSeconds: 300,
-		IDTokenSeconds:     300,
-		SessionIdleSeconds: 8 * 60 * 60,
-		SessionMaxSeconds:  7 * 24 * 60 * 60,
-	}
-}
-
-// Can tells whether the profile has the capability switched on.
-func (p *Profile) Can(k Capability) bool { return slices.Contains(p.Capabilities, k) }
-
-// ScopeNamed finds a scope by its name.
-func (p *Profile) ScopeNamed(name string) (Scope, bool) {
-	i := slices.IndexFunc(p.Scopes, func(s Scope) bool { return s.Name == name })
-	if i < 0 {
-		return Scope{}, false
-	}
-	return p.Scopes[i], true
-}
-
 // Account is a user.
 type Account struct {
 	ID       ID     `json:"id"`
 	Username string `json:"username"`
 	Name     string `json:"name,omitempty"`
 	Email    string `json:"email,omitempty"`
-	Locked   bool   `json:"locked"`
+	// Attributes is a JSON object of further claims about the user by their names (OpenID Connect Core §5.1);
+	// empty for none.
+	Attributes json.RawMessage `json:"attributes,omitempty"`
+	Locked     bool            `json:"locked"`
 	// PasswordHash is in the PHC string format; empty where the account has no password.
 	PasswordHash string    `json:"-"`
 	Created      time.Time `json:"created"`
 	Version      int64     `json:"version"`
 }
-
-// Subject is the account's sub claim: never reassigned (OpenID Connect Core §2).
-func (a *Account) Subject() string { return a.ID.String() }
 
 // Session is a user's authenticated browser session with the server (the SSO session).
 type Session struct {
@@ -251,15 +118,60 @@ type Standing struct {
 	Account    Account     // without its password hash
 	Delegation *Delegation // nil where the client was given nothing yet
 	Consent    *Consent    // nil where the user never agreed
+	Family     *Family     // only where a refresh token or a token of its family is judged
 }
 
-// AccessToken is the content of a sealed access token, and the claims of a JWT one.
+// Family is what all tokens that follow from one authorization code (or device code) hang off, its refresh tokens
+// included. It hangs off the delegation, or, where the user granted offline access, off the consent, and
+// then outlives the session.
+type Family struct {
+	// ID is that of the code that began it.
+	ID           ID
+	DelegationID ID // the one that the code was issued under; an offline family may outlive it
+	SessionID    ID
+	AccountID    ID
+	ClientID     string
+	Offline      bool
+	// Generation counts the rotations of the refresh token; Rotated is when the last one was.
+	Generation int
+	Rotated    time.Time
+	// AuthTime, AMR and ACR are the session's when the family began: an offline family has them after it ended.
+	AuthTime time.Time
+	AMR      []string
+	ACR      string
+	Created  time.Time
+	Expires  time.Time
+}
+
+// Confirmation is the key that a token is bound to (RFC 7800): at most one of its fields is set.
+type Confirmation struct {
+	// JKT is the SHA-256 thumbprint of a DPoP key (RFC 9449 §6.1).
+	JKT string `json:"jkt,omitempty"`
+	// X5T is the SHA-256 thumbprint of a client certificate (RFC 8705 §3.1).
+	X5T string `json:"x5t#S256,omitempty"`
+}
+
+// IsZero tells whether the token is bound to no key: whoever bears it may use it.
+func (c Confirmation) IsZero() bool { return c == Confirmation{} }
+
+// AccessToken is the content of a sealed access token, and the claims of a JWT one. What it hangs off is the family
+// where there is one, else the delegation, else (no user) the client.
 type AccessToken struct {
 	ID           ID
 	DelegationID ID
+	FamilyID     ID
 	ClientID     string
 	Subject      string
 	Scope        []string
 	Issued       time.Time
 	Expires      time.Time
+	// Audience is what the request named as resource (RFC 8707); empty for the client's own audience.
+	Audience []string
+	// Confirmation is the key that the token is bound to.
+	Confirmation Confirmation
+	// Actor is the client that acts for the subject after a token exchange (RFC 8693 §4.1).
+	Actor string
+	// Claims are those that the request wants from the userinfo endpoint beside what the scope gives
+	// (OpenID Connect Core §5.5).
+	Claims []string
 }

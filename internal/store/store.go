@@ -31,6 +31,8 @@ type Store interface {
 	Accounts
 	Sessions
 	Grants
+	Families
+	Devices
 	Throttle
 	AuditLog
 	Maintenance
@@ -56,9 +58,9 @@ type Configuration interface {
 	// Bootstrap writes the first profile and keys; where another node was first it does nothing.
 	Bootstrap(ctx context.Context, p oauth.Profile, keys []token.WrappedKey) error
 	// PutClient creates (was 0; ErrConflict if it exists) or replaces the version was. A client that
-	// becomes disabled loses its delegations in the same transaction.
+	// becomes disabled loses its delegations and families in the same transaction.
 	PutClient(ctx context.Context, c oauth.Client, was int64, a Audit) error
-	// RemoveClient ends everything of the client: delegations, consents, and itself.
+	// RemoveClient ends everything of the client: delegations, families, consents, device requests, and itself.
 	RemoveClient(ctx context.Context, clientID string, a Audit) error
 	PutProfile(ctx context.Context, p oauth.Profile, was int64, a Audit) error
 	// AddKey stores a key unless one of the same use and algorithm activates at or after
@@ -79,15 +81,15 @@ type Accounts interface {
 	AccountByName(ctx context.Context, username string) (oauth.Account, error)
 	// ListAccounts lists by case-folded user name, those after the given one, at most limit.
 	ListAccounts(ctx context.Context, after string, limit int) ([]oauth.Account, error)
-	// UpdateAccount replaces user name, name and e-mail address of the version was.
+	// UpdateAccount replaces user name, name, e-mail address and attributes of the version was.
 	UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a Audit) error
-	// SetPassword replaces the hash and ends every session, delegation and token of the account,
-	// save the session keep (zero for none).
+	// SetPassword replaces the hash and ends every session, delegation, family and token of the account,
+	// save the session keep (zero for none) and what is not offline in it.
 	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit) error
 	// UpgradePasswordHash replaces the hash old by one of the same password; it ends nothing, and does
 	// nothing where the hash is not old any more.
 	UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash string) error
-	// SetLocked locks (ending every session and delegation of the account) or unlocks.
+	// SetLocked locks (ending every session, delegation and family of the account) or unlocks.
 	SetLocked(ctx context.Context, id oauth.ID, locked bool, a Audit) error
 	// RemoveAccount removes the account and all that hangs off it.
 	RemoveAccount(ctx context.Context, id oauth.ID, a Audit) error
@@ -117,8 +119,8 @@ type Sessions interface {
 	// TouchSession records a use. It never moves LastUsed back.
 	TouchSession(ctx context.Context, id oauth.ID, now time.Time) error
 	// EndSession removes the session, its children and their delegations; ending what is over is no
-	// error. Given a child's ID it ends the parent.
-	EndSession(ctx context.Context, id oauth.ID, a Audit) error
+	// error. Given a child's ID it ends the parent. It tells which clients had a delegation in it.
+	EndSession(ctx context.Context, id oauth.ID, a Audit) (clientIDs []string, err error)
 	// EndChild removes one child session by its cookie; its parent lives on.
 	EndChild(ctx context.Context, cookieHash []byte) error
 }
@@ -140,13 +142,90 @@ type Grants interface {
 	EndDelegation(ctx context.Context, id oauth.ID, a Audit) error
 	// GrantConsent adds the scope to what the user agreed to.
 	GrantConsent(ctx context.Context, c oauth.Consent, a Audit) error
-	// WithdrawConsent removes the consent and every delegation of the account and client.
+	// WithdrawConsent removes the consent and every delegation and family of the account and client.
 	WithdrawConsent(ctx context.Context, accountID oauth.ID, clientID string, a Audit) error
-	// TokenStanding reads what an access token hangs off and whether it was revoked, in one query;
-	// ErrNotFound where the delegation ended. A locked account has none.
-	TokenStanding(ctx context.Context, delegationID, tokenID oauth.ID) (TokenStanding, error)
+	// TokenStanding reads what an access token hangs off and whether it was revoked, in one query: the family
+	// where the token names one, else the delegation; the answer has nothing but Revoked where it names neither.
+	// ErrNotFound where that ended. A locked account has none. An offline family's answer has its own facts in
+	// the place of a session (see FamilyStanding).
+	TokenStanding(ctx context.Context, t oauth.AccessToken) (TokenStanding, error)
 	// RevokeToken remembers until expires that the token is worth nothing. Doing it twice is no error, and records nothing more.
 	RevokeToken(ctx context.Context, tokenID oauth.ID, expires time.Time, a Audit) error
+}
+
+// OneTime is a value that may be used once: an authorization code, an assertion, a DPoP proof. What is kept until it
+// expires is a hash of kind, owner and ID.
+type OneTime struct {
+	Kind, Owner, ID string
+	Expires         time.Time
+}
+
+// SpentError tells which one-time value had been used before.
+type SpentError struct{ Kind string }
+
+func (e *SpentError) Error() string { return e.Kind + " was used before" }
+
+// Families are what the tokens of a code or device code hang off, refresh tokens among them; and the gate that
+// one-time values pass.
+type Families interface {
+	// Spend uses one-time values up, all or none; a *SpentError where one of them was used before.
+	Spend(ctx context.Context, values ...OneTime) error
+	// Redeem spends the others, then the code, and starts the family, all in one transaction, that also demands what
+	// Delegate does of the delegation f.DelegationID (it is there, its session neither ended nor expired at now, the
+	// account not locked, the client not disabled) and, where f is offline, the consent of account and client: else
+	// ErrEnded, and nothing is spent. A code that was used before ends the family f.ID (RFC 6749 §4.1.2) and is a
+	// *SpentError of the code's kind; the audit record is then written with the event EventReplay.
+	Redeem(ctx context.Context, code OneTime, others []OneTime, f oauth.Family, now time.Time, a Audit) error
+	// FamilyStanding reads a family and what it hangs off, in one query; ErrNotFound where any of it ended (expiry
+	// is the caller's rule), the account is locked or the client disabled. For a family that is offline, Session
+	// holds the family's own facts (ID, account, AuthTime, AMR, ACR; Created and LastUsed when it began, Expires and
+	// IdleTimeout until it expires), Delegation is nil, and Consent is the one that it hangs off.
+	FamilyStanding(ctx context.Context, id oauth.ID) (oauth.Standing, error)
+	// RotateRefresh spends the values and advances the family from the generation, in one transaction: ErrConflict
+	// where it is not at that generation, ErrEnded where it is not there.
+	RotateRefresh(ctx context.Context, id oauth.ID, generation int, now time.Time, others []OneTime) error
+	// EndFamily ends a family and with it all its tokens. Ending what is over is no error, and records nothing.
+	EndFamily(ctx context.Context, id oauth.ID, a Audit) error
+}
+
+// DeviceRequest is a request of a device that cannot show a sign-in page (RFC 8628).
+type DeviceRequest struct {
+	UserCodeHash []byte
+	ClientID     string
+	Scope        []string
+	Created      time.Time
+	Expires      time.Time
+	// Decision is empty until the user decided.
+	Decision DeviceDecision
+	// DelegationID is what the user's approval made.
+	DelegationID oauth.ID
+	// Polled is when the device last asked; the zero time before it did.
+	Polled time.Time
+}
+
+// DeviceDecision is what the user said.
+type DeviceDecision string
+
+// The decisions.
+const (
+	DeviceApproved DeviceDecision = "approved"
+	DeviceDenied   DeviceDecision = "denied"
+)
+
+// ErrTooMany says that a client has as many requests under way as it may.
+var ErrTooMany = errors.New("too many at once")
+
+// Devices are the device requests under way.
+type Devices interface {
+	// StartDevice stores a request: ErrConflict where another has the user code, ErrTooMany where the client has
+	// most of them that have not expired at d.Created.
+	StartDevice(ctx context.Context, d DeviceRequest, most int) error
+	// Device finds a request by its user code's hash; ErrNotFound, also where it expired at now.
+	Device(ctx context.Context, userCodeHash []byte, now time.Time) (DeviceRequest, error)
+	// DecideDevice records the user's decision, once: ErrConflict where there is one, ErrNotFound as in Device.
+	DecideDevice(ctx context.Context, userCodeHash []byte, decision DeviceDecision, delegationID oauth.ID, now time.Time, a Audit) error
+	// PollDevice records that the device asked, and returns the request as it was before; ErrNotFound as in Device.
+	PollDevice(ctx context.Context, userCodeHash []byte, now time.Time) (DeviceRequest, error)
 }
 
 // Attempts is the state of one throttling bucket: a level that leaks with time.
@@ -167,8 +246,9 @@ type Throttle interface {
 
 // Maintenance is what keeps the store small and honest.
 type Maintenance interface {
-	// Purge deletes at most limit expired rows of each kind (sessions by idle or absolute expiry with
-	// what hangs off them, revocations, audit records older than keepAudit) and tells how many went.
+	// Purge deletes at most limit expired rows of each kind (sessions by idle or absolute expiry with what hangs
+	// off them, families, device requests, revocations, one-time values an hour after they matter, audit records
+	// older than keepAudit) and tells how many went.
 	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error)
 	// Now is the database's clock.
 	Now(ctx context.Context) (time.Time, error)

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	accessVersion  = 1
-	maxAccessScope = 256
+	accessVersion = 2
+	maxAccessList = 256 // entries
 )
 
 // SealAccess makes the handle access token (contract: an opaque token that says nothing to who holds it).
@@ -33,12 +33,22 @@ func EncodeAccess(t oauth.AccessToken) []byte {
 	b = append(b, accessVersion)
 	b = append(b, t.ID[:]...)
 	b = append(b, t.DelegationID[:]...)
+	b = append(b, t.FamilyID[:]...)
 	b = binary.AppendVarint(b, t.Issued.Unix())
 	b = binary.AppendVarint(b, t.Expires.Unix())
 	b = appendString(b, t.ClientID)
 	b = appendString(b, t.Subject)
-	b = binary.AppendUvarint(b, uint64(len(t.Scope)))
-	for _, s := range t.Scope {
+	b = appendList(b, t.Scope)
+	b = appendList(b, t.Audience)
+	b = appendString(b, t.Confirmation.JKT)
+	b = appendString(b, t.Confirmation.X5T)
+	b = appendString(b, t.Actor)
+	return appendList(b, t.Claims)
+}
+
+func appendList(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
 		b = appendString(b, s)
 	}
 	return b
@@ -51,25 +61,24 @@ func appendString(b []byte, s string) []byte {
 // DecodeAccess reads what EncodeAccess wrote; ErrInvalid for anything else.
 func DecodeAccess(b []byte) (oauth.AccessToken, error) {
 	var t oauth.AccessToken
-	head := 1 + len(t.ID) + len(t.DelegationID)
+	head := 1 + len(t.ID) + len(t.DelegationID) + len(t.FamilyID)
 	if len(b) < head || len(b) > maxPlain || b[0] != accessVersion {
 		return oauth.AccessToken{}, ErrInvalid
 	}
 	copy(t.ID[:], b[1:])
 	copy(t.DelegationID[:], b[1+len(t.ID):])
+	copy(t.FamilyID[:], b[1+len(t.ID)+len(t.DelegationID):])
 	d := decoder{rest: b[head:], text: string(b[head:]), ok: true}
 	t.Issued = d.seconds()
 	t.Expires = d.seconds()
 	t.ClientID = d.string()
 	t.Subject = d.string()
-	if n := d.uvarint(); n > maxAccessScope {
-		d.ok = false
-	} else if n > 0 {
-		t.Scope = make([]string, n)
-	}
-	for i := range t.Scope {
-		t.Scope[i] = d.string()
-	}
+	t.Scope = d.list()
+	t.Audience = d.list()
+	t.Confirmation.JKT = d.string()
+	t.Confirmation.X5T = d.string()
+	t.Actor = d.string()
+	t.Claims = d.list()
 	if !d.ok || len(d.rest) > 0 {
 		return oauth.AccessToken{}, ErrInvalid
 	}
@@ -117,4 +126,19 @@ func (d *decoder) string() string {
 	s := d.text[:n]
 	d.skip(int(n))
 	return s
+}
+
+func (d *decoder) list() []string {
+	n := d.uvarint()
+	if n > maxAccessList {
+		d.ok = false
+	}
+	if !d.ok || n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = d.string()
+	}
+	return list
 }

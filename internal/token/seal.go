@@ -20,14 +20,28 @@ const (
 	KindAccess Kind = "access" // handle access tokens
 	KindFlow   Kind = "flow"   // sign-in flows under way
 	KindDevice Kind = "device" // device cookies (package authn)
+
+	KindCode         Kind = "code"         // authorization codes
+	KindRefresh      Kind = "refresh"      // refresh tokens
+	KindRequest      Kind = "request"      // pushed authorization requests
+	KindDeviceCode   Kind = "device_code"  // device codes (RFC 8628)
+	KindNonce        Kind = "nonce"        // DPoP nonces
+	KindRegistration Kind = "registration" // initial access tokens for client registration
 )
 
 // kinds lists every kind with the prefix of its text. What applications hold has one that secret
 // scanners can find; all its characters belong to b64token (RFC 6750 §2.1).
-var kinds = map[Kind]string{KindAccess: AccessPrefix, KindFlow: "", KindDevice: ""}
+var kinds = map[Kind]string{
+	KindAccess: AccessPrefix, KindFlow: "", KindDevice: "", KindCode: CodePrefix, KindRefresh: RefreshPrefix, KindRequest: "",
+	KindDeviceCode: "usher_dc_", KindNonce: "", KindRegistration: "usher_it_",
+}
 
-// AccessPrefix begins every handle access token.
-const AccessPrefix = "usher_at_"
+// The prefixes that begin what applications hold: access tokens (handles), refresh tokens, authorization codes.
+const (
+	AccessPrefix  = "usher_at_"
+	RefreshPrefix = "usher_rt_"
+	CodePrefix    = "usher_ac_"
+)
 
 const (
 	sealVersion = 1

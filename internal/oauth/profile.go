@@ -1,0 +1,116 @@
+package oauth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"time"
+)
+
+// Scope is one scope value and what it means.
+type Scope struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	// Claims are what the scope lets a client know of the user (OpenID Connect Core §5.4).
+	Claims []string `json:"claims,omitempty"`
+	// MaxAuthAge demands an authentication at most so many seconds old; 0 demands nothing. Such a
+	// scope is given only when a request names it.
+	MaxAuthAge int `json:"max_auth_age,omitempty"`
+}
+
+// Registration says who may register clients by themselves (RFC 7591).
+type Registration string
+
+// The registration policies; RegistrationToken where empty.
+const (
+	RegistrationToken        Registration = "initial_access_token"
+	RegistrationOff          Registration = "off"
+	RegistrationInsecureOpen Registration = "insecure_open"
+)
+
+// Profile is the token service profile: the server's OAuth settings. Durations are in seconds.
+type Profile struct {
+	Capabilities       []Capability `json:"capabilities"`
+	Scopes             []Scope      `json:"scopes"`
+	DefaultScope       []string     `json:"default_scope,omitempty"`
+	AccessTokenSeconds int          `json:"access_token_seconds"`
+	IDTokenSeconds     int          `json:"id_token_seconds"`
+	// RefreshSeconds bounds a refresh family; 30 days where 0.
+	RefreshSeconds     int `json:"refresh_seconds,omitempty"`
+	SessionIdleSeconds int `json:"session_idle_seconds"`
+	SessionMaxSeconds  int `json:"session_max_seconds"`
+	// Registration is RegistrationToken where empty.
+	Registration Registration `json:"registration,omitempty"`
+	// RegistrationAssistedToken lets registered clients have the assisted token flow.
+	RegistrationAssistedToken bool `json:"registration_assisted_token,omitempty"`
+	// PairwiseSalt keeps pairwise subjects from being computed elsewhere (OpenID Connect Core §8.1). It never changes.
+	PairwiseSalt []byte `json:"pairwise_salt,omitempty"`
+	Version      int64  `json:"version"`
+}
+
+// ScopeOfflineAccess asks for refresh tokens that outlive the session (OpenID Connect Core §11).
+const ScopeOfflineAccess = "offline_access"
+
+// DefaultProfile is what a new server starts with. Tokens in URLs (implicit, hybrid) are for those who switch them on
+// by name (RFC 9700 §2.1.2).
+func DefaultProfile() Profile {
+	return Profile{
+		Capabilities: []Capability{
+			CapAssistedToken, CapCode, CapRefresh, CapClientCredentials, CapDevice, CapTokenExchange, CapIntrospection,
+		},
+		Scopes: []Scope{
+			{Name: "openid", Description: "Know who you are"},
+			{Name: "profile", Description: "See your name", Claims: []string{
+				"name", "preferred_username", "given_name", "family_name", "middle_name", "nickname", "profile", "picture",
+				"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+			}},
+			{Name: "email", Description: "See your e-mail address", Claims: []string{"email", "email_verified"}},
+			{Name: "address", Description: "See your postal address", Claims: []string{"address"}},
+			{Name: "phone", Description: "See your phone number", Claims: []string{"phone_number", "phone_number_verified"}},
+			{Name: ScopeOfflineAccess, Description: "Go on while you are away"},
+			{Name: "read", Description: "Read your data"},
+			{Name: "payment", Description: "Make payments in your name", MaxAuthAge: 60},
+		},
+		AccessTokenSeconds: 300,
+		IDTokenSeconds:     300,
+		RefreshSeconds:     30 * 24 * 60 * 60,
+		SessionIdleSeconds: 8 * 60 * 60,
+		SessionMaxSeconds:  7 * 24 * 60 * 60,
+	}
+}
+
+// Can tells whether the profile has the capability switched on.
+func (p *Profile) Can(k Capability) bool { return slices.Contains(p.Capabilities, k) }
+
+// Allows tells whether the client may use a flow: it and the profile both have the capability.
+func (p *Profile) Allows(c *Client, k Capability) bool { return c.Can(k) && p.Can(k) }
+
+// ScopeNamed finds a scope by its name.
+func (p *Profile) ScopeNamed(name string) (Scope, bool) {
+	i := slices.IndexFunc(p.Scopes, func(s Scope) bool { return s.Name == name })
+	if i < 0 {
+		return Scope{}, false
+	}
+	return p.Scopes[i], true
+}
+
+// RefreshLifetime is how long a refresh family may live.
+func (p *Profile) RefreshLifetime() time.Duration {
+	if p.RefreshSeconds == 0 {
+		return 30 * 24 * time.Hour
+	}
+	return time.Duration(p.RefreshSeconds) * time.Second
+}
+
+// Subject is the account's sub claim for a client: never reassigned (OpenID Connect Core §2), and for a pairwise
+// client another one in each sector (§8.1).
+func (p *Profile) Subject(c *Client, account ID) string {
+	if c.SubjectType != SubjectPairwise {
+		return account.String()
+	}
+	mac := hmac.New(sha256.New, p.PairwiseSalt)
+	mac.Write([]byte(c.SectorIdentifier))
+	mac.Write(account[:]) // of fixed length, so the two cannot run into each other
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
