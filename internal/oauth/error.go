@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Code is an error code of RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6 or RFC 7662.
+// Code is an error code of the OAuth and OpenID Connect registries.
 type Code string
 
 // The codes that usher answers with.
@@ -21,6 +21,36 @@ const (
 	TemporarilyUnavailable  Code = "temporarily_unavailable"
 	InvalidClient           Code = "invalid_client"
 	InvalidGrant            Code = "invalid_grant"
+	UnsupportedGrantType    Code = "unsupported_grant_type"
+
+	// OpenID Connect Core §3.1.2.6, and Unmet Authentication Requirements 1.0.
+	LoginRequired             Code = "login_required"
+	AccountSelectionRequired  Code = "account_selection_required"
+	InvalidRequestURI         Code = "invalid_request_uri"
+	InvalidRequestObject      Code = "invalid_request_object"
+	RegistrationNotSupported  Code = "registration_not_supported"
+	UnmetAuthenticationNeeded Code = "unmet_authentication_requirements"
+
+	InvalidTarget Code = "invalid_target" // RFC 8707 §2
+
+	// RFC 8628 §3.5.
+	AuthorizationPending Code = "authorization_pending"
+	SlowDown             Code = "slow_down"
+	ExpiredToken         Code = "expired_token"
+
+	// RFC 9449 §12.2.
+	InvalidDPoPProof Code = "invalid_dpop_proof"
+	UseDPoPNonce     Code = "use_dpop_nonce"
+
+	// RFC 6750 §3.1.
+	InvalidToken      Code = "invalid_token"
+	InsufficientScope Code = "insufficient_scope"
+
+	// RFC 7591 §3.2.2.
+	InvalidRedirectURI          Code = "invalid_redirect_uri"
+	InvalidClientMetadata       Code = "invalid_client_metadata"
+	InvalidSoftwareStatement    Code = "invalid_software_statement"
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
 )
 
 // Error is a protocol error: a code and a description that are safe to show to the client, and a
