@@ -28,14 +28,16 @@ const (
 	EventClientChanged    Event = "client_changed"
 	EventClientRemoved    Event = "client_removed"
 	EventProfileChanged   Event = "profile_changed"
-	EventKeyAdded         Event = "key_added"
-	EventKeysReplaced     Event = "keys_replaced"
-	EventAccountCreated   Event = "account_created"
-	EventAccountChanged   Event = "account_changed"
-	EventAccountLocked    Event = "account_locked"
-	EventAccountUnlocked  Event = "account_unlocked"
-	EventAccountRemoved   Event = "account_removed"
-	EventPasswordChanged  Event = "password_changed"
+	// EventRegistrationToken: an initial access token for client registration was made.
+	EventRegistrationToken Event = "registration_token"
+	EventKeyAdded          Event = "key_added"
+	EventKeysReplaced      Event = "keys_replaced"
+	EventAccountCreated    Event = "account_created"
+	EventAccountChanged    Event = "account_changed"
+	EventAccountLocked     Event = "account_locked"
+	EventAccountUnlocked   Event = "account_unlocked"
+	EventAccountRemoved    Event = "account_removed"
+	EventPasswordChanged   Event = "password_changed"
 )
 
 // Audit is one record: who decided what about whom. It holds no secret. The zero Audit is not
