@@ -14,6 +14,8 @@ const (
 	maxRefused = 1_000
 	// maxKept is the size of an answer above which it is not kept.
 	maxKept = 8 << 10
+	// refusedFor is how long an answer counts that a token is worth nothing: long enough to fold a burst of requests.
+	refusedFor = time.Second
 )
 
 // hash names a token without being one.
@@ -91,9 +93,10 @@ func (a *answers) run(l *lookup, text string) {
 	if a.underWay[l.key] == l {
 		delete(a.underWay, l.key)
 	}
-	// The latest answer alone counts; a failure to get one is not remembered.
-	a.good.drop(l)
-	a.refused.drop(l)
+	// The answer to the latest question alone counts; a failure to get one is not remembered.
+	if !a.good.makeWay(l) || !a.refused.makeWay(l) {
+		return
+	}
 	var no *refusal
 	switch {
 	case errors.As(l.err, &no):
@@ -124,9 +127,6 @@ func (r *recent) get(key hash) *lookup {
 }
 
 func (r *recent) put(l *lookup) {
-	if r.entries[l.key] != nil {
-		return // a later question was answered first
-	}
 	r.entries[l.key] = r.order.PushFront(l)
 	if r.order.Len() > r.limit {
 		last := r.order.Back()
@@ -134,10 +134,16 @@ func (r *recent) put(l *lookup) {
 	}
 }
 
-// drop forgets the answer to an earlier question.
-func (r *recent) drop(l *lookup) {
-	if e := r.entries[l.key]; e != nil && !e.Value.(*lookup).asked.After(l.asked) {
-		r.order.Remove(e)
-		delete(r.entries, l.key)
+// makeWay drops the answer to an earlier question; false where there is one to a later.
+func (r *recent) makeWay(l *lookup) bool {
+	e := r.entries[l.key]
+	if e == nil {
+		return true
 	}
+	if e.Value.(*lookup).asked.After(l.asked) {
+		return false
+	}
+	r.order.Remove(e)
+	delete(r.entries, l.key)
+	return true
 }

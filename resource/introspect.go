@@ -2,11 +2,11 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // introspector asks the server what a token is worth (RFC 7662).
@@ -65,7 +65,7 @@ func (i *introspector) judge(body []byte) (Token, error) {
 		return Token{}, fmt.Errorf("introspection answered %w", err)
 	}
 	if active, ok := c["active"].(bool); !ok {
-		return Token{}, fmt.Errorf("introspection did not say whether the token is active")
+		return Token{}, errors.New("introspection did not say whether the token is active")
 	} else if !active {
 		return Token{}, inactive
 	}
@@ -87,6 +87,3 @@ func (i *introspector) judge(body []byte) (Token, error) {
 	}
 	return t, nil
 }
-
-// refusedFor is how long an answer counts that a token is worth nothing: long enough to fold a burst of requests.
-const refusedFor = time.Second

@@ -56,7 +56,7 @@ type claims map[string]any
 func parseToken(raw []byte) (Token, claims, error) {
 	var c claims
 	if err := json.Unmarshal(raw, &c); err != nil || c == nil {
-		return Token{}, nil, fmt.Errorf("no JSON object: %w", errors.Join(err))
+		return Token{}, nil, fmt.Errorf("no JSON object (%v)", err)
 	}
 	t := Token{
 		Subject: c.text("sub"), ClientID: c.text("client_id"), ACR: c.text("acr"),
