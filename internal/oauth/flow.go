@@ -8,6 +8,10 @@ type Ending string
 const (
 	// EndMessage posts the answer to the page that framed or opened ours.
 	EndMessage Ending = "message"
+	// EndRedirect sends the browser back to the client with the answer (RFC 6749 §4.1.2), or posts it there as a form.
+	EndRedirect Ending = "redirect"
+	// EndDevice records the user's decision for the device that waits for it (RFC 8628 §3.3).
+	EndDevice Ending = "device"
 	// EndDone posts only "done", to our own framed page that opened this window.
 	EndDone Ending = "done"
 )
@@ -18,10 +22,13 @@ const FlowLifetime = 10 * time.Minute
 // Flow is an interactive request under way. It travels sealed in the pages' forms and holds what was
 // asked, never what was proved: proof is the session, read anew at every step.
 type Flow struct {
-	ClientID string          `json:"c"`
-	Origin   string          `json:"o"` // checked again at every step
-	Ending   Ending          `json:"e"`
-	Request  AssistedRequest `json:"r"`
+	ClientID string `json:"c"`
+	Ending   Ending `json:"e"`
+	// Origin is where a message goes, Redirect where a redirect does, UserCode the device request that is decided.
+	Origin   string                `json:"o,omitempty"` // checked again at every step
+	Redirect *Redirection          `json:"d,omitempty"`
+	UserCode []byte                `json:"k,omitempty"` // its hash
+	Request  AuthenticationRequest `json:"r"`
 	// Framed tells that the flow did not verifiably begin top-level: it may go on without the browser's
 	// flow cookie, but then never yields a first-party session.
 	Framed bool `json:"f,omitempty"`
@@ -31,6 +38,8 @@ type Flow struct {
 	// Session points at the session that was made within this flow where no cookie may name it; it is read
 	// anew at every step, like one that a cookie names.
 	Session ID `json:"s,omitzero"`
+	// Selected is the account that the user chose to go on with, where the request wants them to choose.
+	Selected ID `json:"a,omitzero"`
 }
 
 // Expired tells whether the user took too long.
@@ -44,6 +53,7 @@ type Step int
 // The steps, in the order in which they are asked for.
 const (
 	StepAuthenticate Step = iota
+	StepSelectAccount
 	StepConsent
 	StepDone
 )
@@ -55,6 +65,10 @@ func NextStep(f *Flow, st *Standing, scope []string, c *Client, p *Profile, now 
 	switch {
 	case st == nil, !st.Session.Live(now), !fresh(f, &st.Session, scope, p, now):
 		return StepAuthenticate
+	case f.Request.Subject != "" && f.Request.Subject != p.Subject(c, st.Account.ID): // id_token_hint (Core §3.1.2.1)
+		return StepAuthenticate
+	case needsSelection(f, st):
+		return StepSelectAccount
 	case needsConsent(f, st, scope, c):
 		return StepConsent
 	}
@@ -79,6 +93,11 @@ func fresh(f *Flow, s *Session, scope []string, p *Profile, now time.Time) bool 
 	return limit == 0 || age <= time.Duration(limit)*time.Second
 }
 
+// needsSelection holds prompt=select_account: signing in within this flow is choosing, too.
+func needsSelection(f *Flow, st *Standing) bool {
+	return f.Request.Prompt.SelectAccount && f.Selected != st.Account.ID && st.Session.AuthTime.Before(f.Started)
+}
+
 func needsConsent(f *Flow, st *Standing, scope []string, c *Client) bool {
 	if f.Request.Prompt.Consent {
 		return !st.Consent.Covers(scope) || st.Consent.Updated.Before(f.Started)
@@ -90,10 +109,14 @@ func needsConsent(f *Flow, st *Standing, scope []string, c *Client) bool {
 // whose users must consent counts as somebody else's: there the user decides in a window of our own.
 func (c *Client) MayBeFramed() bool { return !c.ConsentRequired || c.FramedInteraction }
 
-// SilentError is the answer to prompt=none where the user would have to act.
-func SilentError(s Step) *Error {
-	if s == StepConsent {
+// SilentError is the answer to prompt=none where the user would have to act: in the words of OpenID Connect Core §3.1.2.6,
+// save that a message says interaction_required where nobody is signed in.
+func (f *Flow) SilentError(s Step) *Error {
+	switch {
+	case s == StepConsent:
 		return Errorf(ConsentRequired, "The user has to agree first, which prompt=none forbids to ask for.")
+	case f.Ending == EndRedirect:
+		return Errorf(LoginRequired, "The user has to sign in, which prompt=none forbids to ask for.")
 	}
 	return Errorf(InteractionRequired, "The user has to sign in, which prompt=none forbids to ask for.")
 }

@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,9 +28,69 @@ func (r ValidRedirect) Source() string {
 	return origin
 }
 
+// Redirect validates redirect_uri by exact comparison of strings with what the client registered (RFC 9700 §2.1).
+// Only the port of a loopback address may differ: a native app gets it when it starts (RFC 8252 §7.3).
+func (c *Client) Redirect(uri string) (ValidRedirect, bool) {
+	if uri == "" || len(uri) > maxRedirectURI {
+		return ValidRedirect{}, false
+	}
+	if slices.Contains(c.RedirectURIs, uri) {
+		return ValidRedirect{uri}, true
+	}
+	if port, rest, ok := loopbackPort(uri); ok && port != "" {
+		for _, registered := range c.RedirectURIs {
+			if _, same, ok := loopbackPort(registered); ok && same == rest {
+				return ValidRedirect{uri}, true
+			}
+		}
+	}
+	return ValidRedirect{}, false
+}
+
+// loopbackPort cuts the port out of an http address of a loopback IP literal; the name localhost is none, since it may be
+// resolved to anything (RFC 8252 §8.3).
+func loopbackPort(uri string) (port, rest string, ok bool) {
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+		after, found := strings.CutPrefix(uri, host)
+		if !found {
+			continue
+		}
+		if digits, hasPort := strings.CutPrefix(after, ":"); hasPort {
+			n := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+			if n < 0 {
+				n = len(digits)
+			}
+			port, after = digits[:n], digits[n:]
+			if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+				return "", "", false
+			}
+		}
+		return port, host + after, after == "" || after[0] == '/' || after[0] == '?'
+	}
+	return "", "", false
+}
+
+// Answer is the address with the answer's parameters, in the query or in the fragment. What was registered is kept as it
+// is, its query too (RFC 6749 §3.1.2); it never has a fragment.
+func (r ValidRedirect) Answer(mode ResponseMode, parameters url.Values) ValidRedirect {
+	if mode == ModeFragment {
+		return ValidRedirect{r.uri + "#" + parameters.Encode()}
+	}
+	return r.withQuery(parameters)
+}
+
+func (r ValidRedirect) withQuery(parameters url.Values) ValidRedirect {
+	separator := "?"
+	if strings.HasSuffix(r.uri, "?") {
+		separator = ""
+	} else if strings.Contains(r.uri, "?") {
+		separator = "&"
+	}
+	return ValidRedirect{r.uri + separator + parameters.Encode()}
+}
+
 // PostLogoutRedirect validates post_logout_redirect_uri by exact comparison with what the client
-// registered (OpenID Connect RP-Initiated Logout §3), and adds the state. What was registered is otherwise
-// kept as it is, its query too (as RFC 6749 §3.1.2 demands of redirect URIs); it never has a fragment.
+// registered (OpenID Connect RP-Initiated Logout §3), and adds the state.
 func (c *Client) PostLogoutRedirect(uri, state string) (ValidRedirect, bool) {
 	if uri == "" || !slices.Contains(c.PostLogoutRedirectURIs, uri) {
 		return ValidRedirect{}, false
@@ -37,13 +98,7 @@ func (c *Client) PostLogoutRedirect(uri, state string) (ValidRedirect, bool) {
 	if state == "" {
 		return ValidRedirect{uri}, true
 	}
-	separator := "?"
-	if strings.HasSuffix(uri, "?") {
-		separator = ""
-	} else if strings.Contains(uri, "?") {
-		separator = "&"
-	}
-	return ValidRedirect{uri + separator + "state=" + url.QueryEscape(state)}, true
+	return ValidRedirect{uri}.withQuery(url.Values{"state": {state}}), true
 }
 
 // ReturnAddress validates where the preflight may send the page back to: any address at an origin that
