@@ -65,3 +65,34 @@ func TestHintNames(t *testing.T) {
 		}
 	}
 }
+
+func TestLogoutFrame(t *testing.T) {
+	for uri, want := range map[string]oauth.LogoutFrame{
+		"https://a.example/out":           {Address: "https://a.example/out?iss=https%3A%2F%2Fid.example%2Fas&sid=S", Origin: "https://a.example"},
+		"https://a.example/out?b=2&a=%20": {Address: "https://a.example/out?b=2&a=%20&iss=https%3A%2F%2Fid.example%2Fas&sid=S", Origin: "https://a.example"},
+		"https://A.example:443/out?":      {Address: "https://A.example:443/out?iss=https%3A%2F%2Fid.example%2Fas&sid=S", Origin: "https://a.example"},
+		"http://localhost:8080/out":       {Address: "http://localhost:8080/out?iss=https%3A%2F%2Fid.example%2Fas&sid=S", Origin: "http://localhost:8080"},
+		// Nothing that could leave its place in a policy, or show another origin than it seems to.
+		"": {}, "/out": {}, "com.example.app:/out": {}, "javascript:alert(1)": {}, "data:text/html,x": {}, "https://a.example/#out": {},
+		"https://u@a.example/out": {}, "https://a.example;script-src */": {}, "https://*/out": {}, "https://a.example\\@b.example/": {}, "https:a.example": {},
+	} {
+		c := &oauth.Client{ClientLogout: oauth.ClientLogout{FrontChannelLogoutURI: uri}}
+		got, ok := c.LogoutFrame("https://id.example/as", "S")
+		if diff := cmp.Diff(want, got); diff != "" || ok != (want != oauth.LogoutFrame{}) {
+			t.Errorf("%q: %t, %s", uri, ok, diff)
+		}
+	}
+}
+
+func TestInitiateLogin(t *testing.T) {
+	for _, tt := range []struct{ uri, hint, want string }{
+		{"https://a.example/start", "", "https://a.example/start?iss=https%3A%2F%2Fid.example%2Fas"},
+		{"https://a.example/start?x=1", "alice & co", "https://a.example/start?x=1&iss=https%3A%2F%2Fid.example%2Fas&login_hint=alice+%26+co"},
+		{"", "", ""}, {"javascript:alert(1)", "", ""}, {"com.example.app:/start", "", ""}, {"//a.example", "", ""},
+	} {
+		c := &oauth.Client{ClientRequests: oauth.ClientRequests{InitiateLoginURI: tt.uri}}
+		if got, ok := c.InitiateLogin("https://id.example/as", tt.hint); got.String() != tt.want || ok != (tt.want != "") {
+			t.Errorf("%q: %q, %t", tt.uri, got, ok)
+		}
+	}
+}
