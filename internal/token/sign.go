@@ -19,8 +19,9 @@ import (
 
 // The types of JWTs that usher signs (the typ header, RFC 7515 §4.1.9).
 const (
-	TypeJWT    = "JWT"    // id_token
-	TypeAccess = "at+jwt" // JWT access token, RFC 9068 §2.1
+	TypeJWT    = "JWT"        // id_token
+	TypeAccess = "at+jwt"     // JWT access token, RFC 9068 §2.1
+	TypeLogout = "logout+jwt" // OpenID Connect Back-Channel Logout §2.4
 )
 
 const maxJWS = 16 << 10
@@ -58,7 +59,7 @@ func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
 		Algorithm: jose.SignatureAlgorithm(k.Alg),
 		Key:       jose.JSONWebKey{Key: private, KeyID: k.ID},
 	}
-	for _, typ := range []string{TypeJWT, TypeAccess} {
+	for _, typ := range []string{TypeJWT, TypeAccess, TypeLogout} {
 		opts := new(jose.SignerOptions).WithType(jose.ContentType(typ))
 		if sk.signers[typ], err = jose.NewSigner(signWith, opts); err != nil {
 			return err
@@ -75,7 +76,7 @@ func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
 }
 
 // Sign makes a compact JWS (RFC 7515 §7.1) over the claims, which are JSON, with the current key of
-// the algorithm. The type is TypeJWT or TypeAccess.
+// the algorithm. The type is one of the above.
 func (r *Ring) Sign(alg oauth.Alg, typ string, now time.Time, claims []byte) (string, error) {
 	line := r.signing[alg]
 	i := currentIndex(line, (*signingKey).activation, now)

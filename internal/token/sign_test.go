@@ -24,7 +24,7 @@ var claims = []byte(`{"iss":"https://localhost:8443","sub":"alice"}`)
 func TestSignVerify(t *testing.T) {
 	r := fullRing(t)
 	for _, alg := range []oauth.Alg{oauth.ES256, oauth.RS256} {
-		for typ, accepted := range map[string][]string{token.TypeJWT: {"", "JWT", "jwt"}, token.TypeAccess: {"at+jwt", "AT+JWT"}} {
+		for typ, accepted := range map[string][]string{token.TypeJWT: {"", "JWT", "jwt"}, token.TypeAccess: {"at+jwt", "AT+JWT"}, token.TypeLogout: {"logout+jwt"}} {
 			jws, err := r.Sign(alg, typ, start, claims)
 			if err != nil {
 				t.Fatal(err)
