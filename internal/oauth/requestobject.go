@@ -140,10 +140,13 @@ func (c *Client) AllowsRequestURI(uri string) bool {
 // RequestObjectAlgs are the algorithms that the client's request objects may have. Unsigned ones are for clients that
 // asked for them by name (RFC 9101 §10.1).
 func (c *Client) RequestObjectAlgs() []Alg {
-	if c.RequestObjectAlg != "" {
-		return []Alg{c.RequestObjectAlg}
+	switch {
+	case c.RequestObjectAlg == "":
+		return ClientAlgs
+	case c.RequestObjectAlg == AlgNone && c.RequireSigned:
+		return nil // RFC 9101 §10.5
 	}
-	return ClientAlgs
+	return []Alg{c.RequestObjectAlg}
 }
 
 // AssertionAlgs are the algorithms that the client's assertions may have.
