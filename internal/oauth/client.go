@@ -189,6 +189,8 @@ type ClientRegistration struct {
 	Contacts  []string `json:"contacts,omitempty"`
 	// ApplicationType is web or native (OpenID Connect Registration §2); web where empty.
 	ApplicationType string `json:"application_type,omitempty"`
+	// SectorIdentifierURI listed the redirect URIs when the client registered (OpenID Connect Registration §5).
+	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
 	// RegistrationTokenHash is the SHA-256 of the registration access token (RFC 7592 §3); empty where an operator
 	// made the client.
 	RegistrationTokenHash []byte    `json:"registration_token_hash,omitempty"`
