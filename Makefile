@@ -29,6 +29,8 @@ check: setup ## the quick part: formatting, vet, staticcheck, types, references 
 	$(GO) run ./scripts/specs
 	npm --prefix js test --silent
 	npm --prefix e2e run --silent check
+	npm --prefix examples/angular-spa run --silent check
+	npm --prefix examples/react-spa run --silent check
 	$(GO) test ./internal/oauth ./internal/web ./internal/archtest ./internal/token ./js/...
 
 test: check ## all of it; installs what it needs on Debian and Ubuntu

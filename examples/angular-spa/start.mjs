@@ -1,0 +1,25 @@
+// Starts the API and the development server together. When one ends, so does the other; Ctrl-C ends both.
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const cwd = import.meta.dirname;
+const api = join(cwd, 'node_modules/.cache', process.platform === 'win32' ? 'api.exe' : 'api');
+
+const built = spawnSync('go', ['build', '-o', api, '.'], { cwd, stdio: 'inherit' });
+if (built.error) console.error(`The API is a Go program; is Go installed? https://go.dev/dl (${built.error.message})`);
+if (built.status !== 0) process.exit(1);
+
+const ng = join(cwd, 'node_modules/@angular/cli/bin/ng.js');
+const env = { ...process.env, NG_FORCE_AUTOCOMPLETE: 'false' }; // no question on the first start
+const running = [
+  spawn(api, { cwd, stdio: 'inherit' }),
+  spawn(process.execPath, [ng, 'serve'], { cwd, env, stdio: 'inherit' }),
+];
+const end = () => running.forEach((child) => child.kill());
+for (const child of running) {
+  child.once('exit', (code) => {
+    process.exitCode ||= code ?? 0;
+    end();
+  });
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
