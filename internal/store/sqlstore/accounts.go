@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"golang.org/x/text/cases"
@@ -11,17 +12,17 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-const accountColumns = `id, username, name, email, locked, password_hash, created, version`
+const accountColumns = `id, username, name, email, locked, password_hash, created, version, attributes`
 
 var (
-	insertAccount = sql(`INSERT INTO account (id, username, username_key, name, email, locked, password_hash, created, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1) ON CONFLICT DO NOTHING`)
+	insertAccount = sql(`INSERT INTO account (id, username, username_key, name, email, locked, password_hash, created, attributes, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT DO NOTHING`)
 	selectAccount       = sql(`SELECT ` + accountColumns + ` FROM account WHERE id = $1`)
 	selectAccountByName = sql(`SELECT ` + accountColumns + ` FROM account WHERE username_key = $1`)
 	selectAccounts      = sql(`SELECT ` + accountColumns + ` FROM account WHERE username_key > $1 ORDER BY username_key LIMIT $2`)
 
-	updateAccount = sql(`UPDATE account SET username = $2, username_key = $3, name = $4, email = $5, version = version + 1
-		WHERE id = $1 AND version = $6`)
+	updateAccount = sql(`UPDATE account SET username = $2, username_key = $3, name = $4, email = $5, attributes = $6, version = version + 1
+		WHERE id = $1 AND version = $7`)
 	selectOtherOfName = sql(`SELECT id FROM account WHERE username_key = $1 AND id <> $2`)
 	updatePassword    = sql(`UPDATE account SET password_hash = $2, version = version + 1 WHERE id = $1`)
 	upgradeHash       = sql(`UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
@@ -54,12 +55,20 @@ func accountAt(r row) oauth.Account {
 		PasswordHash: r.text(5),
 		Created:      timeAt(r, 6),
 		Version:      r.int(7),
+		Attributes:   attributesAt(r, 8),
 	}
+}
+
+func attributesAt(r row, column int) json.RawMessage {
+	if text := r.text(column); text != "" {
+		return json.RawMessage(text)
+	}
+	return nil
 }
 
 func accountArgs(acc oauth.Account) []any {
 	return []any{acc.ID[:], acc.Username, nameKey(acc.Username), acc.Name, acc.Email, flag(acc.Locked), acc.PasswordHash,
-		millis(acc.Created)}
+		millis(acc.Created), string(acc.Attributes)}
 }
 
 // CreateAccount stores a new account with its password hash.
@@ -108,7 +117,7 @@ func (s *Store) ListAccounts(ctx context.Context, after string, limit int) ([]oa
 	return list, nil
 }
 
-// UpdateAccount replaces user name, name and e-mail address of the version was.
+// UpdateAccount replaces user name, name, e-mail address and attributes of the version was.
 func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a store.Audit) error {
 	key := nameKey(acc.Username)
 	return s.db.write(ctx, func(t tx) error {
@@ -119,7 +128,7 @@ func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64,
 		if taken {
 			return store.ErrConflict
 		}
-		n, err := t.exec(updateAccount, acc.ID[:], acc.Username, key, acc.Name, acc.Email, was)
+		n, err := t.exec(updateAccount, acc.ID[:], acc.Username, key, acc.Name, acc.Email, string(acc.Attributes), was)
 		if err != nil {
 			return err
 		}
@@ -131,7 +140,8 @@ func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64,
 	})
 }
 
-// SetPassword replaces the hash and ends every session of the account save keep.
+// SetPassword replaces the hash and ends every session and family of the account, save the session keep and what is
+// not offline in it.
 func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		n, err := t.exec(updatePassword, id[:], hash)
@@ -155,7 +165,7 @@ func (s *Store) UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash 
 	})
 }
 
-// SetLocked locks (ending every session and delegation of the account) or unlocks.
+// SetLocked locks (ending every session, delegation and family of the account) or unlocks.
 func (s *Store) SetLocked(ctx context.Context, id oauth.ID, locked bool, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		n, err := t.exec(updateLocked, id[:], flag(locked))
@@ -196,4 +206,5 @@ func endAccount(t tx, id, keep oauth.ID) {
 	t.do(deleteAccountChildren, id[:], keep[:])
 	t.do(deleteAccountSessions, id[:], keep[:])
 	t.do(deleteAccountDelegations, id[:], keep[:])
+	t.do(deleteAccountFamilies, id[:], keep[:])
 }

@@ -142,6 +142,7 @@ func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a stor
 		if c.Disabled {
 			t.do(deleteClientChildren, c.ID)
 			t.do(deleteClientDelegations, c.ID)
+			t.do(deleteClientFamilies, c.ID)
 		}
 		record(t, a)
 		return nil
@@ -163,10 +164,10 @@ func putClient(t tx, c oauth.Client, doc string, was int64) error {
 	return conflictOrNotFound(t, selectClient, c.ID)
 }
 
-// conflictOrNotFound says why an update by version changed nothing.
-func conflictOrNotFound(t tx, s *statement, id any) error {
+// conflictOrNotFound says why a conditional update changed nothing.
+func conflictOrNotFound(t tx, s *statement, key ...any) error {
 	found := false
-	if err := t.query(s, func(row) { found = true }, id); err != nil {
+	if err := t.query(s, func(row) { found = true }, key...); err != nil {
 		return err
 	}
 	if found {
@@ -189,6 +190,9 @@ func (s *Store) RemoveClient(ctx context.Context, clientID string, a store.Audit
 		t.do(deleteClientChildren, clientID)
 		t.do(deleteClientDelegations, clientID)
 		t.do(deleteClientConsents, clientID)
+		t.do(deleteClientFamilies, clientID)
+		t.do(deleteClientDevices, clientID)
+		t.do(deleteDeviceClient, clientID)
 		record(t, a)
 		return nil
 	})

@@ -14,6 +14,8 @@ type tx interface {
 	// do runs a statement whose outcome the verb does not depend on. It may wait until the next exec,
 	// query or commit, which then reports its error.
 	do(s *statement, args ...any)
+	// ask is do for a statement whose rows matter: scan has seen them when the next exec or query returned.
+	ask(s *statement, scan func(row), args ...any)
 	// exec runs a statement and tells how many rows it changed.
 	exec(s *statement, args ...any) (int64, error)
 	// query runs a statement and shows each row to scan.

@@ -42,6 +42,7 @@ var (
 		JOIN account a ON a.id = s.account_id AND a.locked = 0
 		LEFT JOIN revocation r ON r.token_id = $2
 		WHERE d.id = $1`)
+	selectRevocation = sql(`SELECT expires FROM revocation WHERE token_id = $1`)
 	// insertRevocationAudit goes first, and only for a token that is not revoked yet: repeating a revocation adds
 	// nothing.
 	insertRevocationAudit = sql(`INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -137,23 +138,39 @@ func (s *Store) GrantConsent(ctx context.Context, c oauth.Consent, a store.Audit
 	})
 }
 
-// WithdrawConsent removes the consent and every delegation of the account and client.
+// WithdrawConsent removes the consent and every delegation and family of the account and client.
 func (s *Store) WithdrawConsent(ctx context.Context, accountID oauth.ID, clientID string, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		t.do(deleteConsent, accountID[:], clientID)
 		t.do(deleteOfAccountHere, accountID[:], clientID)
+		t.do(deleteFamiliesOfAccount, accountID[:], clientID)
 		record(t, a)
 		return nil
 	})
 }
 
 // TokenStanding reads what an access token hangs off and whether it was revoked.
-func (s *Store) TokenStanding(ctx context.Context, delegationID, tokenID oauth.ID) (store.TokenStanding, error) {
+func (s *Store) TokenStanding(ctx context.Context, token oauth.AccessToken) (store.TokenStanding, error) {
+	q, args := tokenStanding, []any{token.DelegationID[:], token.ID[:]}
+	scan := func(r row) store.TokenStanding {
+		return store.TokenStanding{Standing: sessionAt(r), Revoked: !r.null(sessionWidth)}
+	}
+	switch {
+	case !token.FamilyID.IsZero():
+		q, args = tokenStandingOfFamily, []any{token.FamilyID[:], token.ID[:]}
+		scan = func(r row) store.TokenStanding {
+			return store.TokenStanding{
+				Standing: withFamily(sessionAt(r), familyAt(r, sessionWidth)),
+				Revoked:  !r.null(sessionWidth + familyWidth),
+			}
+		}
+	case token.DelegationID.IsZero():
+		revoked := false
+		err := s.db.read(ctx, selectRevocation, func(row) { revoked = true }, token.ID[:])
+		return store.TokenStanding{Revoked: revoked && err == nil}, err
+	}
 	var st store.TokenStanding
-	err := s.db.read(ctx, tokenStanding, func(r row) {
-		st = store.TokenStanding{Standing: sessionAt(r), Revoked: !r.null(19)}
-	}, delegationID[:], tokenID[:])
-	if err != nil {
+	if err := s.db.read(ctx, q, func(r row) { st = scan(r) }, args...); err != nil {
 		return store.TokenStanding{}, err
 	}
 	if st.Session.ID.IsZero() {

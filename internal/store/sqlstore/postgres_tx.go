@@ -33,6 +33,8 @@ type postgresTx struct {
 
 func (t *postgresTx) do(s *statement, args ...any) { t.add(s, nil, args) }
 
+func (t *postgresTx) ask(s *statement, scan func(row), args ...any) { t.add(s, scan, args) }
+
 func (t *postgresTx) add(s *statement, scan func(row), args []any) {
 	t.stats.count(s)
 	t.wrote = t.wrote || !s.reads
@@ -153,9 +155,11 @@ type recorder struct {
 	calls []call
 }
 
-func (t *recorder) do(s *statement, args ...any) {
+func (t *recorder) do(s *statement, args ...any) { t.ask(s, nil, args...) }
+
+func (t *recorder) ask(s *statement, scan func(row), args ...any) {
 	t.stats.count(s)
-	t.calls = append(t.calls, call{s: s, args: args})
+	t.calls = append(t.calls, call{s, args, scan})
 }
 
 var errOnlyAppends = errors.New("a verb that only appends asked for an answer")

@@ -12,28 +12,34 @@ var (
 		(SELECT id FROM session WHERE ends <= $1 ORDER BY ends LIMIT $2 FOR UPDATE SKIP LOCKED) AND ends <= $1 RETURNING id`)
 	purgeRevocations = sql(`DELETE FROM revocation WHERE token_id IN
 		(SELECT token_id FROM revocation WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeFamilies = sql(`DELETE FROM refresh_family WHERE id IN
+		(SELECT id FROM refresh_family WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeDevices = sql(`DELETE FROM device_request WHERE user_code_hash IN
+		(SELECT user_code_hash FROM device_request WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeSpent = sql(`DELETE FROM spent WHERE hash IN
+		(SELECT hash FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
 	purgeAudits = sql(`DELETE FROM audit WHERE id IN
 		(SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
 )
 
+// keepSpent is how much longer than it matters a spent value is kept: nodes' clocks differ.
+const keepSpent = time.Hour
+
 // Purge deletes at most limit expired rows of each kind. Nodes that purge at once pass over what another
 // one has in hand.
 func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error) {
+	var oldest oauth.ID
+	stamp(&oldest, now.Add(-keepAudit))
 	total := 0
-	for _, kind := range []func(tx) (int, error){
-		func(t tx) (int, error) { return purgeExpiredSessions(t, now, limit) },
-		func(t tx) (int, error) {
-			n, err := t.exec(purgeRevocations, millis(now), limit)
-			return int(n), err
-		},
-		func(t tx) (int, error) {
-			var oldest oauth.ID
-			stamp(&oldest, now.Add(-keepAudit))
-			n, err := t.exec(purgeAudits, oldest[:], limit)
-			return int(n), err
-		},
+	for _, kind := range []func(tx) (int64, error){
+		func(t tx) (int64, error) { return purgeExpiredSessions(t, now, limit) },
+		func(t tx) (int64, error) { return t.exec(purgeFamilies, millis(now), limit) },
+		func(t tx) (int64, error) { return t.exec(purgeDevices, millis(now), limit) },
+		func(t tx) (int64, error) { return t.exec(purgeRevocations, millis(now), limit) },
+		func(t tx) (int64, error) { return t.exec(purgeSpent, millis(now.Add(-keepSpent)), limit) },
+		func(t tx) (int64, error) { return t.exec(purgeAudits, oldest[:], limit) },
 	} {
-		var n int
+		var n int64
 		err := s.db.write(ctx, func(t tx) (err error) {
 			n, err = kind(t)
 			return err
@@ -41,12 +47,12 @@ func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duratio
 		if err != nil {
 			return total, err
 		}
-		total += n
+		total += int(n)
 	}
 	return total, nil
 }
 
-func purgeExpiredSessions(t tx, now time.Time, limit int) (int, error) {
+func purgeExpiredSessions(t tx, now time.Time, limit int) (int64, error) {
 	var ids []oauth.ID
 	if err := t.query(purgeSessions, func(r row) { ids = append(ids, idAt(r, 0)) }, millis(now), limit); err != nil {
 		return 0, err
@@ -55,5 +61,5 @@ func purgeExpiredSessions(t tx, now time.Time, limit int) (int, error) {
 		t.do(deleteChildren, id[:])
 		t.do(deleteDelegations, id[:])
 	}
-	return len(ids), nil
+	return int64(len(ids)), nil
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -13,7 +14,9 @@ const (
 	standingColumns = sessionColumns + `, c.client_id, c.scope, c.updated`
 	sessionColumns  = `s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
 		a.username, a.name, a.email, a.created, a.version,
-		d.id, d.client_id, d.scope, d.created`
+		d.id, d.client_id, d.scope, d.created, a.attributes`
+	sessionWidth  = 20
+	standingWidth = sessionWidth + 3
 	standingJoins = `
 		JOIN account a ON a.id = s.account_id AND a.locked = 0
 		LEFT JOIN delegation d ON d.session_id = s.id AND d.client_id = $2
@@ -46,19 +49,19 @@ var (
 		(SELECT s.id FROM session s WHERE s.cookie_hash = $1),
 		(SELECT k.session_id FROM child_session k WHERE k.cookie_hash = $1)) RETURNING id`)
 	deleteChildren    = sql(`DELETE FROM child_session WHERE session_id = $1`)
-	deleteDelegations = sql(`DELETE FROM delegation WHERE session_id = $1`)
+	deleteDelegations = sql(`DELETE FROM delegation WHERE session_id = $1 RETURNING client_id`)
 	deleteChildOf     = sql(`DELETE FROM child_session WHERE cookie_hash = $1 AND session_id = $2`)
 	deleteChild       = sql(`DELETE FROM child_session WHERE cookie_hash = $1`)
 )
 
 func standingAt(r row) oauth.Standing {
 	st := sessionAt(r)
-	if !r.null(19) {
+	if !r.null(sessionWidth) {
 		st.Consent = &oauth.Consent{
 			AccountID: st.Account.ID,
-			ClientID:  r.text(19),
-			Scope:     wordsAt(r, 20),
-			Updated:   timeAt(r, 21),
+			ClientID:  r.text(sessionWidth),
+			Scope:     wordsAt(r, sessionWidth+1),
+			Updated:   timeAt(r, sessionWidth+2),
 		}
 	}
 	return st
@@ -86,6 +89,8 @@ func sessionAt(r row) oauth.Standing {
 			Email:    r.text(12),
 			Created:  timeAt(r, 13),
 			Version:  r.int(14),
+
+			Attributes: attributesAt(r, 19),
 		},
 	}
 	if !r.null(15) {
@@ -110,8 +115,12 @@ func sessionArgs(s oauth.Session) []any {
 func (s *Store) StartSession(ctx context.Context, accountVersion int64, ss oauth.Session, child *oauth.ChildSession, replaces [][]byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		for _, cookieHash := range replaces {
-			if _, err := endSession(t, deleteSessionByCookie, cookieHash); err != nil {
+			ended, err := endSession(t, deleteSessionByCookie, cookieHash)
+			if err != nil {
 				return err
+			}
+			if !ended.IsZero() {
+				t.do(deleteDelegations, ended[:])
 			}
 		}
 		n, err := t.exec(insertSession, append(sessionArgs(ss), accountVersion)...)
@@ -188,30 +197,35 @@ func (s *Store) TouchSession(ctx context.Context, id oauth.ID, now time.Time) er
 	})
 }
 
-// EndSession removes the session, its children and their delegations.
-func (s *Store) EndSession(ctx context.Context, id oauth.ID, a store.Audit) error {
-	return s.db.write(ctx, func(t tx) error {
+// EndSession removes the session, its children and their delegations; it tells which clients had one.
+func (s *Store) EndSession(ctx context.Context, id oauth.ID, a store.Audit) (clientIDs []string, err error) {
+	var list []string
+	err = s.db.write(ctx, func(t tx) error {
+		list = nil
 		ended, err := endSession(t, deleteSession, id[:])
-		if err == nil && ended {
-			record(t, a)
+		if err != nil || ended.IsZero() {
+			return err
 		}
-		return err
+		record(t, a)
+		return t.last(deleteDelegations, func(r row) { list = append(list, r.text(0)) }, ended[:])
 	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(list)
+	return list, nil
 }
 
-// endSession deletes the session that q finds by the key, then what hangs off it: in this order, since
-// whoever adds to a session locks it.
-func endSession(t tx, q *statement, key []byte) (ended bool, err error) {
-	var id oauth.ID
+// endSession deletes the session that q finds by the key, then its children; the delegations are the caller's
+// to delete. In this order, since whoever adds to a session locks it.
+func endSession(t tx, q *statement, key []byte) (id oauth.ID, err error) {
 	if err := t.query(q, func(r row) { id = idAt(r, 0) }, key); err != nil {
-		return false, err
+		return oauth.ID{}, err
 	}
-	if id.IsZero() {
-		return false, nil
+	if !id.IsZero() {
+		t.do(deleteChildren, id[:])
 	}
-	t.do(deleteChildren, id[:])
-	t.do(deleteDelegations, id[:])
-	return true, nil
+	return id, nil
 }
 
 // EndChild removes one child session by its cookie.

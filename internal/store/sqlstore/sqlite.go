@@ -185,6 +185,8 @@ func (t *sqliteTx) do(s *statement, args ...any) {
 	}
 }
 
+func (t *sqliteTx) ask(s *statement, scan func(row), args ...any) { t.query(s, scan, args...) }
+
 func (t *sqliteTx) exec(s *statement, args ...any) (int64, error) {
 	if t.do(s, args...); t.err != nil {
 		return 0, t.err

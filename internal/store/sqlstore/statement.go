@@ -70,6 +70,21 @@ func orNull(id oauth.ID) any {
 	return id[:]
 }
 
+// millisOrNull is the stored form of a time that may be missing.
+func millisOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return millis(t)
+}
+
+func timeOrZero(r row, column int) time.Time {
+	if r.null(column) {
+		return time.Time{}
+	}
+	return timeAt(r, column)
+}
+
 func flag(b bool) int64 {
 	if b {
 		return 1
