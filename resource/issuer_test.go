@@ -101,7 +101,10 @@ func (i *issuer) jwks(w http.ResponseWriter, _ *http.Request) {
 	i.jwkReads++
 	keys := []any{map[string]string{"kty": "of a kind to come", "kid": "x"}}
 	for _, k := range i.keys {
-		keys = append(keys, k.Public())
+		if _, shared := k.Key.([]byte); !shared { // a shared secret, which no server should publish, has no public part
+			k = k.Public()
+		}
+		keys = append(keys, k)
 	}
 	json.NewEncoder(w).Encode(map[string]any{"keys": keys})
 }
