@@ -95,7 +95,7 @@ func benchStanding(ctx context.Context, s *Store, i int) error {
 }
 
 func benchTokenStanding(ctx context.Context, s *Store, i int) error {
-	_, err := s.TokenStanding(ctx, storetest.SeedDelegation(i), newID())
+	_, err := s.TokenStanding(ctx, oauth.AccessToken{ID: newID(), DelegationID: storetest.SeedDelegation(i)})
 	return err
 }
 

@@ -74,9 +74,9 @@ func checkAcknowledged(t *testing.T, s *Store, line string) {
 	case "session":
 		_, err = s.StandingOf(t.Context(), ids[0], "")
 	case "delegation":
-		_, err = s.TokenStanding(t.Context(), ids[0], newID())
+		_, err = s.TokenStanding(t.Context(), oauth.AccessToken{ID: newID(), DelegationID: ids[0]})
 	case "revocation":
-		standing, e := s.TokenStanding(t.Context(), ids[0], ids[1])
+		standing, e := s.TokenStanding(t.Context(), oauth.AccessToken{ID: ids[1], DelegationID: ids[0]})
 		if err = e; e == nil && !standing.Revoked {
 			t.Errorf("lost: %s", line)
 		}

@@ -61,7 +61,7 @@ func (f *fixture) ended(w *world) []string {
 		}
 	}
 	for name, d := range w.delegations {
-		standing, err := f.st.TokenStanding(ctx, d.ID, w.token)
+		standing, err := f.tokenStanding(d.ID, w.token)
 		note(name, err)
 		if err == nil && standing.Revoked {
 			over["token"] = true
@@ -88,7 +88,7 @@ func (f *fixture) ended(w *world) []string {
 		if standing.Consent == nil {
 			over[name] = true
 		}
-		f.must(f.st.EndSession(ctx, s.ID, store.Audit{}))
+		f.must(f.endSession(s.ID))
 	}
 	return slices.Sorted(maps.Keys(over))
 }
@@ -110,13 +110,13 @@ func testEndings(f *fixture) {
 			return f.st.EndDelegation(ctx, w.delegations["s1 x"].ID, store.Audit{})
 		}, []string{"s1 x"}},
 		{"logout", func(w *world) error {
-			return f.st.EndSession(ctx, w.s1.ID, store.Audit{})
+			return f.endSession(w.s1.ID)
 		}, []string{"child", "s1", "s1 x", "s1 y"}},
 		{"logout by the child's ID", func(w *world) error {
-			return f.st.EndSession(ctx, w.child.ID, store.Audit{})
+			return f.endSession(w.child.ID)
 		}, []string{"child", "s1", "s1 x", "s1 y"}},
 		{"logout of what is over", func(w *world) error {
-			return f.st.EndSession(ctx, newID(), store.Audit{})
+			return f.endSession(newID())
 		}, nil},
 		{"child ended", func(w *world) error {
 			return f.st.EndChild(ctx, w.child.CookieHash)

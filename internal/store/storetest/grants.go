@@ -54,7 +54,7 @@ func testDelegateEnded(f *fixture) {
 	ctx := f.Context()
 	for name, end := range map[string]func(s oauth.Session, c *oauth.Client, now *time.Time){
 		"session ended": func(s oauth.Session, _ *oauth.Client, _ *time.Time) {
-			f.must(f.st.EndSession(ctx, s.ID, store.Audit{}))
+			f.must(f.endSession(s.ID))
 		},
 		"idle for long": func(_ oauth.Session, _ *oauth.Client, now *time.Time) { *now = now.Add(time.Hour) },
 		"expired":       func(s oauth.Session, _ *oauth.Client, now *time.Time) { *now = s.Expires },
@@ -123,10 +123,10 @@ func testRevokeToken(f *fixture) {
 	if !f.hasAudit(a) {
 		f.Error("the revocation was not recorded")
 	}
-	got, err := f.st.TokenStanding(ctx, d.ID, token)
+	got, err := f.tokenStanding(d.ID, token)
 	f.must(err)
 	f.same("revoked", got.Revoked, true)
-	got, err = f.st.TokenStanding(ctx, d.ID, newID())
+	got, err = f.tokenStanding(d.ID, newID())
 	f.must(err)
 	f.same("another token", got.Revoked, false)
 }

@@ -84,10 +84,11 @@ func visit(f *fixture, acc oauth.Account, c oauth.Client, bucket int) error {
 	if err := f.st.RevokeToken(ctx, newID(), f.now.Add(time.Hour), f.audit(store.EventTokenRevoked)); err != nil {
 		return err
 	}
-	if _, err := f.st.TokenStanding(ctx, d.ID, newID()); err != nil {
+	if _, err := f.tokenStanding(d.ID, newID()); err != nil {
 		return ignoreEnded(err)
 	}
-	return f.st.EndSession(ctx, s.ID, f.audit(store.EventSignOut))
+	_, err = f.st.EndSession(ctx, s.ID, f.audit(store.EventSignOut))
+	return err
 }
 
 // ignoreEnded passes over what another caller's lock or change makes normal.

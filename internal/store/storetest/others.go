@@ -57,14 +57,15 @@ func testCancelled(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
 	s := f.session(f.account())
-	f.want("EndSession", f.st.EndSession(ctx, s.ID, store.Audit{}), context.Canceled)
+	_, err := f.st.EndSession(ctx, s.ID, store.Audit{})
+	f.want("EndSession", err, context.Canceled)
 	f.want("the session", f.sessionError(s.ID), nil)
 	a := f.audit(store.EventTokenRevoked)
 	f.want("RevokeToken", f.st.RevokeToken(ctx, newID(), f.now, a), context.Canceled)
 	if f.hasAudit(a) {
 		f.Error("the revocation was recorded")
 	}
-	_, err := f.st.Standing(ctx, s.CookieHash, "")
+	_, err = f.st.Standing(ctx, s.CookieHash, "")
 	f.want("Standing", err, context.Canceled)
 	_, err = f.st.Load(ctx)
 	f.want("Load", err, context.Canceled)
@@ -162,7 +163,7 @@ func testPurge(f *fixture) {
 	d, err := f.st.StandingOf(ctx, live.ID, c.ID)
 	f.must(err)
 	for token, want := range map[oauth.ID]bool{short: false, long: true} {
-		standing, err := f.st.TokenStanding(ctx, d.Delegation.ID, token)
+		standing, err := f.tokenStanding(d.Delegation.ID, token)
 		f.must(err)
 		f.same("revoked", standing.Revoked, want)
 	}
@@ -197,7 +198,7 @@ func testOneQuery(f *fixture) {
 			_, err := f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
 			return err
 		},
-		"TokenStanding": func() error { _, err := f.st.TokenStanding(ctx, d.ID, newID()); return err },
+		"TokenStanding": func() error { _, err := f.tokenStanding(d.ID, newID()); return err },
 	} {
 		before := f.st.Stats()
 		f.must(read())

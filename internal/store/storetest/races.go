@@ -106,7 +106,7 @@ func raceDelegateEndSession(f *fixture) {
 		ids := make([]oauth.ID, racers)
 		f.winners(race(racers, func(i int) error {
 			if i%8 == 3 {
-				return f.st.EndSession(f.Context(), s.ID, store.Audit{})
+				return f.endSession(s.ID)
 			}
 			d, err := f.st.Delegate(f.Context(), f.newDelegation(s, clients[i].ID, "read"), f.now, store.Audit{})
 			ids[i] = d.ID
@@ -247,7 +247,7 @@ func raceRevokeToken(f *fixture) {
 			if err := f.st.RevokeToken(f.Context(), id, f.now.Add(time.Hour), f.audit(store.EventTokenRevoked)); err != nil {
 				return err
 			}
-			got, err := f.st.TokenStanding(f.Context(), d.ID, id)
+			got, err := f.tokenStanding(d.ID, id)
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ func testStanding(f *fixture) {
 	got, err = f.st.StandingOf(ctx, s.ID, c.ID)
 	f.must(err)
 	f.same("by ID", got, want)
-	token, err := f.st.TokenStanding(ctx, d.ID, newID())
+	token, err := f.tokenStanding(d.ID, newID())
 	f.must(err)
 	noConsent := want
 	noConsent.Consent = nil

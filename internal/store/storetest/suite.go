@@ -116,8 +116,8 @@ func (f *fixture) client() oauth.Client {
 		Capabilities:   []oauth.Capability{oauth.CapAssistedToken},
 		AllowedOrigins: []oauth.OriginPattern{"http://localhost:8080"},
 		Scope:          []string{"openid", "read"},
-		SecretHash:     []byte{1, 2, 3},
 	}
+	c.SecretHash = []byte{1, 2, 3}
 	f.must(f.st.PutClient(f.Context(), c, 0, store.Audit{}))
 	c.Version = 1
 	return c
@@ -166,7 +166,18 @@ func (f *fixture) delegation(s oauth.Session, clientID string) oauth.Delegation 
 
 // tokenError is nil where tokens of the delegation are good.
 func (f *fixture) tokenError(delegation oauth.ID) error {
-	_, err := f.st.TokenStanding(f.Context(), delegation, newID())
+	_, err := f.tokenStanding(delegation, newID())
+	return err
+}
+
+// tokenStanding is that of a token which hangs off the delegation itself.
+func (f *fixture) tokenStanding(delegation, token oauth.ID) (store.TokenStanding, error) {
+	return f.st.TokenStanding(f.Context(), oauth.AccessToken{ID: token, DelegationID: delegation})
+}
+
+// endSession is EndSession for those who do not ask which clients were there.
+func (f *fixture) endSession(id oauth.ID) error {
+	_, err := f.st.EndSession(f.Context(), id, store.Audit{})
 	return err
 }
 
