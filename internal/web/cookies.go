@@ -15,6 +15,8 @@ type Cookie struct {
 	Name string
 	// Partitioned keys the cookie to the site of the framing app as well (CHIPS).
 	Partitioned bool
+	// Readable lets the script of our own pages read the cookie: for what is no secret.
+	Readable bool
 	// Lifetime keeps the cookie over a restart of the browser; 0 ends with it.
 	Lifetime time.Duration
 }
@@ -22,7 +24,7 @@ type Cookie struct {
 // Set sends the cookie with a value.
 func (c Cookie) Set(w http.ResponseWriter, value string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: c.Name, Value: value, Path: "/", Secure: true, HttpOnly: true,
+		Name: c.Name, Value: value, Path: "/", Secure: true, HttpOnly: !c.Readable,
 		SameSite: http.SameSiteNoneMode, Partitioned: c.Partitioned, MaxAge: int(c.Lifetime / time.Second),
 	})
 }
@@ -30,7 +32,7 @@ func (c Cookie) Set(w http.ResponseWriter, value string) {
 // Clear removes the cookie from the browser.
 func (c Cookie) Clear(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{
-		Name: c.Name, Path: "/", Secure: true, HttpOnly: true,
+		Name: c.Name, Path: "/", Secure: true, HttpOnly: !c.Readable,
 		SameSite: http.SameSiteNoneMode, Partitioned: c.Partitioned, MaxAge: -1,
 	})
 }

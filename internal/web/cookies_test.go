@@ -14,10 +14,12 @@ func TestCookieAttributes(t *testing.T) {
 	plain := web.Cookie{Name: "__Host-usher-a"}
 	kept := web.Cookie{Name: "__Host-usher-b", Lifetime: time.Hour}
 	framed := web.Cookie{Name: "__Host-usher-c", Partitioned: true}
+	script := web.Cookie{Name: "__Host-usher-d", Readable: true}
 	for want, write := range map[string]func(http.ResponseWriter){
 		"__Host-usher-a=v; Path=/; HttpOnly; Secure; SameSite=None":                        func(w http.ResponseWriter) { plain.Set(w, "v") },
 		"__Host-usher-b=v; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=None":          func(w http.ResponseWriter) { kept.Set(w, "v") },
 		"__Host-usher-c=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned":           func(w http.ResponseWriter) { framed.Set(w, "v") },
+		"__Host-usher-d=v; Path=/; Secure; SameSite=None":                                  func(w http.ResponseWriter) { script.Set(w, "v") },
 		"__Host-usher-a=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None":              plain.Clear,
 		"__Host-usher-c=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None; Partitioned": framed.Clear,
 	} {

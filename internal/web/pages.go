@@ -104,9 +104,6 @@ type Logout struct {
 	Target oauth.ValidRedirect
 }
 
-// SignedOut is the end of a sign-out with nowhere to go back to.
-type SignedOut struct{}
-
 // Plain is a page with one sentence or two, for errors and ends.
 type Plain struct {
 	Title  string
@@ -114,13 +111,12 @@ type Plain struct {
 	Detail string
 }
 
-func (SignIn) template() (string, string)    { return "signin.html", "Sign in" }
-func (Consent) template() (string, string)   { return "consent.html", "Allow access" }
-func (Window) template() (string, string)    { return "window.html", "Continue in a window" }
-func (Done) template() (string, string)      { return "done.html", "Signed in" }
-func (Logout) template() (string, string)    { return "logout.html", "Sign out" }
-func (SignedOut) template() (string, string) { return "signedout.html", "Signed out" }
-func (p Plain) template() (string, string)   { return "plain.html", p.Title }
+func (SignIn) template() (string, string)  { return "signin.html", "Sign in" }
+func (Consent) template() (string, string) { return "consent.html", "Allow access" }
+func (Window) template() (string, string)  { return "window.html", "Continue in a window" }
+func (Done) template() (string, string)    { return "done.html", "Signed in" }
+func (Logout) template() (string, string)  { return "logout.html", "Sign out" }
+func (p Plain) template() (string, string) { return "plain.html", p.Title }
 
 // layout is what every template gets.
 type layout struct {
@@ -149,6 +145,9 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 		target = logout.Target.Source()
 	}
 	pageHeaders(w.Header(), nonce, frame, target, "same-origin")
+	if out, ok := v.(SignedOut); ok {
+		allowFrames(w.Header(), out.Frames)
+	}
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
 }

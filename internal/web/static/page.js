@@ -82,6 +82,22 @@
       });
       window.parent.postMessage({ type: 'logout_ready' }, frame);
     },
+    // Goes on once the clients' frames have loaded, or have taken too long: an app that waits is told sooner.
+    signedout() {
+      const next = find('#next');
+      const tells = 'tells' in main.dataset && framed;
+      if (!next && !tells) return;
+      let gone = false;
+      const goOn = () => {
+        if (gone) return;
+        gone = true;
+        if (tells) window.parent.postMessage({ status: 'success', type: 'logout' }, frame);
+        else location.replace(next.href);
+      };
+      setTimeout(goOn, tells ? 1000 : 3000);
+      if (document.readyState === 'complete') goOn();
+      else window.addEventListener('load', goOn);
+    },
   };
   pages[main.dataset.page]?.();
 })();
