@@ -32,6 +32,13 @@ type Config struct {
 	ProxyListen    string         `key:"proxy_listen" default:"off" help:"Address of a listener without TLS for a reverse proxy: it serves only peers in trusted_proxies, and only what they say came by https (X-Forwarded-Proto)."`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" help:"Addresses or networks (10.0.0.0/24) whose forwarded headers are believed."`
 
+	MTLSListen  string `key:"mtls_listen" default:"off" help:"Address of a TLS listener that asks for client certificates, for clients that authenticate or bind tokens by one (RFC 8705); it serves no page, and has the certificate of tls_cert_file. 'off' for none."`
+	MTLSBaseURL string `key:"mtls_base_url" help:"The address under which clients reach mtls_listen, as in https://mtls.login.example.com: published as mtls_endpoint_aliases. TLS must not end before it."`
+	MTLSCAFile  string `key:"mtls_ca_file" help:"PEM file with the CAs that issue the certificates of clients with tls_client_auth; clients with self-signed certificates need none."`
+
+	OutboundCAFile   string         `key:"outbound_ca_file" help:"PEM file with more CAs to trust, beside the system's, when this server fetches documents of clients (jwks_uri, request_uri) or tells them of a logout."`
+	OutboundNetworks []netip.Prefix `key:"outbound_networks" help:"Networks without public addresses (10.0.0.0/8) where such documents and clients may be all the same. Without, only public addresses are asked."`
+
 	Database      string `key:"database" default:"sqlite:usher.db" help:"The database: sqlite:PATH, or postgres://user@host/name. A password belongs in the file, in USHER_DATABASE or in PGPASSFILE, never in a flag."`
 	MasterKeyFile string `key:"master_key_file" help:"File with the master key that wraps all other keys, mode 0600; make one with 'usher keys new-master FILE'. The alternative is USHER_MASTER_KEY in the environment."`
 

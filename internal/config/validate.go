@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,6 +25,8 @@ func (v *validator) all() {
 	v.baseURL()
 	v.listeners()
 	v.certificate()
+	v.mtls()
+	v.outbound()
 	v.proxies()
 	v.database()
 	v.masterKeySource()
@@ -58,6 +61,88 @@ func (v *validator) baseURL() {
 	}
 }
 
+// mtls judges the listener for client certificates. A proxy that ends TLS would end the proof with it.
+func (v *validator) mtls() {
+	if v.MTLSCAFile != "" {
+		v.caFile("mtls_ca_file", v.MTLSCAFile)
+	}
+	if !on(v.MTLSListen) {
+		if v.MTLSBaseURL != "" {
+			v.fault("mtls_base_url", "set mtls_listen, or remove the line", "nothing listens there: mtls_listen is off")
+		}
+		return
+	}
+	const fix = "write scheme, host and port, as in https://mtls.login.example.com"
+	u, err := url.Parse(v.MTLSBaseURL)
+	switch {
+	case v.MTLSBaseURL == "":
+		v.fault("mtls_base_url", fix, "mtls_listen is on, and clients would not know its address")
+	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.Scheme+"://"+u.Host != v.MTLSBaseURL:
+		v.fault("mtls_base_url", fix, "%q is not an https address, or has more than host and port", v.MTLSBaseURL)
+	case strings.ToLower(u.Host) != u.Host || strings.HasSuffix(u.Host, ":") || u.Port() == "443":
+		v.fault("mtls_base_url", "write the host in lower case and leave the default port out", "%q is not in the form in which clients write it", v.MTLSBaseURL)
+	case v.MTLSBaseURL == v.BaseURL:
+		v.fault("mtls_base_url", "give it a host or port of its own", "it is also base_url, where browsers come")
+	}
+	if v.TLSCertFile == "" || v.TLSKeyFile == "" {
+		if !on(v.Listen) { // else it was said
+			v.fault("tls_cert_file", "name both PEM files", "mtls_listen has no certificate and key")
+		}
+		return
+	}
+	if pair, err := tls.LoadX509KeyPair(v.TLSCertFile, v.TLSKeyFile); err == nil && u != nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
+		v.fault("tls_cert_file", "use a certificate for both hosts, or correct mtls_base_url", "the certificate is not for the host of mtls_base_url (%s)", u.Hostname())
+	}
+}
+
+func (v *validator) outbound() {
+	if v.OutboundCAFile != "" {
+		v.caFile("outbound_ca_file", v.OutboundCAFile)
+	}
+}
+
+// caFile judges a file of CA certificates.
+func (v *validator) caFile(key, path string) {
+	if _, err := readCAs(nil, path); err != nil {
+		v.fault(key, "name a PEM file with one or more CA certificates", "%v", err)
+	}
+}
+
+// ClientCAs reads mtls_ca_file; nil where it is not set.
+func (c *Config) ClientCAs() (*x509.CertPool, error) {
+	if c.MTLSCAFile == "" {
+		return nil, nil
+	}
+	return readCAs(x509.NewCertPool(), c.MTLSCAFile)
+}
+
+// OutboundCAs reads outbound_ca_file on top of the system's CAs; nil, for those alone, where it is not set.
+func (c *Config) OutboundCAs() (*x509.CertPool, error) {
+	if c.OutboundCAFile == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without any
+	}
+	return readCAs(pool, c.OutboundCAFile)
+}
+
+// readCAs adds the certificates of a file to a pool; nil makes one to throw away.
+func readCAs(pool *x509.CertPool, path string) (*x509.CertPool, error) {
+	if pool == nil {
+		pool = x509.NewCertPool()
+	}
+	text, err := readLimited(path)
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return pool, nil
+}
+
 func (v *validator) plaintext() bool { return on(v.InsecurePlaintextListener) }
 
 // on tells whether something is to listen at an address.
@@ -85,6 +170,7 @@ func (v *validator) listeners() {
 		return host, true
 	}
 	check("listen", v.Listen)
+	check("mtls_listen", v.MTLSListen)
 	check("proxy_listen", v.ProxyListen)
 	if host, ok := check("insecure_plaintext_listener", v.InsecurePlaintextListener); ok && !loopbackHost(host) {
 		v.fault("insecure_plaintext_listener", "use localhost, or TLS (listen), or a proxy (proxy_listen)", "%s is not loopback: tokens would travel unencrypted", v.InsecurePlaintextListener)

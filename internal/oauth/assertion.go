@@ -20,6 +20,9 @@ const (
 // ClientAssertionType is the only client_assertion_type (RFC 7523 §2.2).
 const ClientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+// TypeClientAssertion is the typ of a JWT that is meant as nothing else; an absent one and JWT are accepted too.
+const TypeClientAssertion = "client-authentication+jwt"
+
 // jwtClaims is a claims set (RFC 7519 §4) by its exact names: encoding/json fills struct fields without regard to case,
 // so a second claim could pass for the one that was checked. Of a repeated name the last counts.
 type jwtClaims map[string]json.RawMessage

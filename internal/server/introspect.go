@@ -23,12 +23,15 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	snap := s.current.Load()
-	caller, err := authenticateClient(r, snap)
-	if err == nil && (caller.IsPublic() || !caller.Can(oauth.CapIntrospection) || !snap.profile.Can(oauth.CapIntrospection)) {
+	caller, err := s.authenticateClient(r, snap)
+	if err == nil && (caller.method == oauth.AuthNone || !caller.client.Can(oauth.CapIntrospection) || !snap.profile.Can(oauth.CapIntrospection)) {
 		err = errClient
 	}
 	if err == nil && len(r.PostForm["token"]) != 1 {
 		err = oauth.Errorf(oauth.InvalidRequest, "The request needs exactly one token.")
+	}
+	if err == nil {
+		err = s.spend(r.Context(), caller.spends...)
 	}
 	if err != nil {
 		web.WriteJSONError(w, s.Logger, err)
@@ -66,7 +69,7 @@ func (s *Server) activeToken(r *http.Request, text string) (*activeToken, *oauth
 	if !now.Before(t.Expires) {
 		return nil, nil
 	}
-	st, err := s.Store.TokenStanding(r.Context(), t.DelegationID, t.ID)
+	st, err := s.Store.TokenStanding(r.Context(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -19,14 +19,19 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 		web.WriteJSONError(w, s.Logger, err)
 		return
 	}
-	c, err := authenticateClient(r, s.current.Load())
+	caller, err := s.authenticateClient(r, s.current.Load())
 	if err != nil {
 		web.WriteJSONError(w, s.Logger, err)
 		return
 	}
+	c := caller.client
 	allowClientOrigin(w, r, c)
 	if len(r.PostForm["token"]) != 1 {
 		web.WriteJSONError(w, s.Logger, oauth.Errorf(oauth.InvalidRequest, "The request needs exactly one token."))
+		return
+	}
+	if err := s.spend(r.Context(), caller.spends...); err != nil {
+		web.WriteJSONError(w, s.Logger, err)
 		return
 	}
 	if err := s.revokeToken(r, c, r.PostForm.Get("token")); err != nil {

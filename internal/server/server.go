@@ -12,6 +12,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +34,8 @@ import (
 // issuerPath is the issuer's path below the base URL.
 const issuerPath = "/oauth/v2/oauth-anonymous"
 
-// Options is what a server needs; all but the proxies, the insecure switch and the clock is required.
+// Options is what a server needs; all but the proxies, the insecure switch, the clock, and what concerns client
+// certificates and requests to other servers is required.
 type Options struct {
 	// BaseURL is the public address, scheme and host, without a slash at the end.
 	BaseURL        string
@@ -46,22 +48,32 @@ type Options struct {
 	Registry          *prometheus.Registry
 	// Now is the clock; time.Now where nil.
 	Now func() time.Time
+	// MTLSBaseURL is the public address of the listener that asks for client certificates (RFC 8705 §5); empty for none.
+	MTLSBaseURL string
+	// ClientCAs issue the certificates of clients with tls_client_auth; nil for none.
+	ClientCAs *x509.CertPool
+	// OutboundCAs are trusted when this server asks others; the system's where nil.
+	OutboundCAs *x509.CertPool
+	// OutboundNetworks are networks without public addresses that it may ask all the same.
+	OutboundNetworks []netip.Prefix
 }
 
 // Server answers the runtime's requests. It keeps no state that another node would miss: the snapshot is a
 // copy of what the store holds.
 type Server struct {
 	Options
-	base      *url.URL
-	issuer    string
-	proxies   web.Proxies
-	passwords *authn.Hasher
-	addresses *authn.AddressLimiter
-	bucketKey []byte
-	metrics   *metrics
-	guard     http.CrossOriginProtection
-	current   atomic.Pointer[snapshot]
-	renewal   renewal
+	base        *url.URL
+	issuer      string
+	proxies     web.Proxies
+	passwords   *authn.Hasher
+	addresses   *authn.AddressLimiter
+	bucketKey   []byte
+	metrics     *metrics
+	guard       http.CrossOriginProtection
+	backChannel *backChannel
+	current     atomic.Pointer[snapshot]
+	renewal     renewal
+	outbound    *outbound
 }
 
 // Sign-ins that one address may try: many users may share it, so this is only against floods.
@@ -90,7 +102,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{
 		Options: o, base: base, issuer: o.BaseURL + issuerPath, proxies: o.TrustedProxies,
 		passwords: authn.NewHasher(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
-		metrics: newMetrics(o.Registry),
+		metrics: newMetrics(o.Registry), outbound: newOutbound(base, o.OutboundCAs, o.OutboundNetworks, o.Now),
 	}
 	if err := s.checkClock(ctx); err != nil {
 		return nil, err
@@ -109,8 +121,10 @@ func (s *Server) checkClock(ctx context.Context) error {
 	return nil
 }
 
-// Run renews the configuration snapshot, and watches the clock, until the context ends.
+// Run renews the configuration snapshot, and watches the clock, until the context ends, and then until clients have
+// heard of the last logouts. By then no request may be under way any more.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.backChannel.drain()
 	renew, clock := time.NewTicker(refreshEvery), time.NewTicker(time.Minute)
 	defer renew.Stop()
 	defer clock.Stop()
@@ -171,6 +185,13 @@ func (s *Server) Handler() http.Handler {
 		{"OPTIONS " + assistedPath, plain, s.preflightFor("GET")},
 		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
 		{"GET " + windowPath, session, s.window},
+		{"GET " + authorizePath, session, s.authorize},
+		{"POST " + authorizePath, session, s.authorize}, // takes no decision: the user does that on our own pages
+		{"POST " + parPath, plain, s.pushed},
+		{"OPTIONS " + parPath, plain, s.preflightFor("POST")},
+		{"POST " + tokenPath, plain, s.token},
+		{"OPTIONS " + tokenPath, plain, s.preflightFor("POST")},
+		{"POST " + accountPath, session | form, s.account},
 		{"POST " + signInPath, session | form, s.signIn},
 		{"POST " + consentPath, session | form, s.consent},
 		{"POST " + continuePath, session | form, s.goOn},
@@ -183,6 +204,7 @@ func (s *Server) Handler() http.Handler {
 		{"OPTIONS " + userinfoPath, plain, s.preflightFor("GET, POST")},
 		{"GET " + logoutPath, session, s.logoutAsk},
 		{"POST " + logoutPath, session, s.logout},
+		{"GET " + checkSessionPath, plain, s.checkSession},
 		{"GET /authn/anonymous/resources/js/{file}", plain, s.script},
 		{"GET " + preflightPath, session, s.preflightRedirect},
 		{"GET " + preflightPath + "/check", session, s.preflightCheck},

@@ -7,9 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -223,10 +221,4 @@ func (s *KeySet) HasCertificate(c *x509.Certificate) bool {
 		}
 		return ok && k.Use != "enc" && public.Equal(k.Key)
 	})
-}
-
-// CertificateThumbprint is the x5t#S256 of a certificate (RFC 8705 §3.1).
-func CertificateThumbprint(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
