@@ -13,55 +13,6 @@ import (
 	"github.com/usher-id/usher/js"
 )
 
-// metadata is the discovery document (OpenID Connect Discovery §3, RFC 8414 §2). It tells only what is there.
-type metadata struct {
-	Issuer                   string      `json:"issuer"`
-	JWKSURI                  string      `json:"jwks_uri"`
-	AssistedTokenEndpoint    string      `json:"assisted_token_endpoint"`
-	IntrospectionEndpoint    string      `json:"introspection_endpoint"`
-	IntrospectionAuthMethods []string    `json:"introspection_endpoint_auth_methods_supported"`
-	RevocationEndpoint       string      `json:"revocation_endpoint"`
-	RevocationAuthMethods    []string    `json:"revocation_endpoint_auth_methods_supported"`
-	UserinfoEndpoint         string      `json:"userinfo_endpoint"`
-	EndSessionEndpoint       string      `json:"end_session_endpoint"`
-	GrantTypes               []string    `json:"grant_types_supported,omitempty"`
-	ResponseTypes            []string    `json:"response_types_supported,omitempty"`
-	SubjectTypes             []string    `json:"subject_types_supported"`
-	IDTokenAlgs              []oauth.Alg `json:"id_token_signing_alg_values_supported"`
-	Scopes                   []string    `json:"scopes_supported"`
-	Claims                   []string    `json:"claims_supported"`
-	ACRValues                []string    `json:"acr_values_supported"`
-	Prompts                  []string    `json:"prompt_values_supported"`
-	UILocales                []string    `json:"ui_locales_supported"`
-}
-
-func (s *Server) metadata(snap *snapshot) metadata {
-	m := metadata{
-		Issuer:                   s.issuer,
-		JWKSURI:                  s.issuer + "/jwks",
-		AssistedTokenEndpoint:    s.BaseURL + assistedPath,
-		IntrospectionEndpoint:    s.BaseURL + introspectPath,
-		IntrospectionAuthMethods: []string{"client_secret_basic", "client_secret_post"},
-		RevocationEndpoint:       s.BaseURL + revokePath,
-		RevocationAuthMethods:    []string{"none", "client_secret_basic", "client_secret_post"},
-		UserinfoEndpoint:         s.BaseURL + userinfoPath,
-		EndSessionEndpoint:       s.BaseURL + logoutPath,
-		SubjectTypes:             []string{"public"},
-		IDTokenAlgs:              snap.ring.Algs(),
-		Claims:                   []string{"sub", "auth_time", "acr", "amr", "sid", "name", "preferred_username", "email"},
-		ACRValues:                []string{oauth.ACRPassword},
-		Prompts:                  []string{"none", "login", "consent"},
-		UILocales:                []string{"en"},
-	}
-	if snap.profile.Can(oauth.CapAssistedToken) {
-		m.GrantTypes = append(m.GrantTypes, "urn:ietf:params:oauth:grant-type:assisted_token")
-	}
-	for _, sc := range snap.profile.Scopes {
-		m.Scopes = append(m.Scopes, sc.Name)
-	}
-	return m
-}
-
 func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
 	writeDocument(w, "application/json", s.current.Load().discovery)
 }

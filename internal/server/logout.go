@@ -54,20 +54,17 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, err := s.understand(request)
+	var frames []oauth.LogoutFrame
 	if err == nil {
-		err = s.endSessions(w, r, f)
+		frames, err = s.endSessions(w, r, f)
 	}
 	switch {
 	case err != nil && (f == nil || f.visit.origin.IsZero()):
 		web.WriteErrorPage(w, s.Logger, err)
 	case err != nil:
 		s.answerError(w, f.visit, err)
-	case !f.visit.origin.IsZero():
-		web.WriteMessage(w, f.visit.origin, loggedOut{Status: "success", Type: "logout"})
-	case f.target.String() != "":
-		redirect(w, f.target)
 	default:
-		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.SignedOut{})
+		s.answerLogout(w, f, frames)
 	}
 }
 
@@ -148,11 +145,9 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 		case err != nil:
 			web.WriteErrorPage(w, s.Logger, err)
 			return
-		case st == nil && f.target.String() != "":
-			redirect(w, f.target)
-			return
 		case st == nil:
-			web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.SignedOut{})
+			forgetBrowser(w, r)
+			s.answerLogout(w, f, nil)
 			return
 		}
 		page.Auto = f.hint != nil && f.hint.HintNames(&st.Session)
@@ -174,40 +169,41 @@ func logoutFields(request oauth.LogoutRequest) map[string]string {
 }
 
 // endSessions ends the session of this browser and, where no cookie arrives, the one that the client's token
-// hangs off.
-func (s *Server) endSessions(w http.ResponseWriter, r *http.Request, f *farewell) *oauth.Error {
+// hangs off. It returns the frames by which clients are to hear of it.
+func (s *Server) endSessions(w http.ResponseWriter, r *http.Request, f *farewell) (frames []oauth.LogoutFrame, err *oauth.Error) {
 	st, err := s.standing(w, r, f.visit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if st != nil {
-		if err := s.endSession(r, f.visit, st); err != nil {
-			return err
+		if frames, err = s.endSession(r, f.visit, st); err != nil {
+			return nil, err
 		}
 	}
 	named, err := s.sessionOfToken(r, f.visit.client, r.PostForm.Get("access_token"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if named != nil && (st == nil || named.Session.ID != st.Session.ID) {
-		if err := s.endSession(r, f.visit, named); err != nil {
-			return err
+		more, err := s.endSession(r, f.visit, named)
+		if err != nil {
+			return nil, err
 		}
+		frames = append(frames, more...)
 	}
-	if ssoCookie.Read(r) != "" {
-		ssoCookie.Clear(w)
-	}
+	forgetBrowser(w, r)
 	if cookie := childCookie(f.visit.client, f.visit.origin); cookie.Read(r) != "" {
 		cookie.Clear(w)
 	}
-	return nil
+	return frames, nil
 }
 
-func (s *Server) endSession(r *http.Request, v *visit, st *oauth.Standing) *oauth.Error {
-	if err := s.Store.EndSession(r.Context(), st.Session.ID, s.audit(r, store.EventSignOut, v, st)); err != nil {
-		return web.AsError(err)
+func (s *Server) endSession(r *http.Request, v *visit, st *oauth.Standing) ([]oauth.LogoutFrame, *oauth.Error) {
+	clientIDs, err := s.Store.EndSession(r.Context(), st.Session.ID, s.audit(r, store.EventSignOut, v, st))
+	if err != nil {
+		return nil, web.AsError(err)
 	}
-	return nil
+	return s.tellClients(v.snap, &st.Session, clientIDs), nil
 }
 
 // sessionOfToken finds the session that the client's access token belongs to, be it revoked or expired.
@@ -222,7 +218,7 @@ func (s *Server) sessionOfToken(r *http.Request, c *oauth.Client, text string) (
 	if err != nil {
 		return nil, web.AsError(err)
 	}
-	st, err := s.Store.TokenStanding(r.Context(), t.DelegationID, t.ID)
+	st, err := s.Store.TokenStanding(r.Context(), t)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -163,6 +163,7 @@ func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, in si
 	}
 	if err == nil {
 		ssoCookie.Set(w, secret)
+		setBrowserState(w, secret)
 	}
 	return err
 }
