@@ -266,23 +266,11 @@ func (s *Server) spend(ctx context.Context, values ...store.OneTime) *oauth.Erro
 	if len(values) == 0 {
 		return nil
 	}
-	if err := s.Store.Spend(ctx, values...); err != nil {
-		return spentError(err)
-	}
-	return nil
+	return asSpent(s.Store.Spend(ctx, values...))
 }
 
-// spentError says which of the one-time values of a request was used before.
-func spentError(err error) *oauth.Error {
-	var spent *store.SpentError
-	if !errors.As(err, &spent) {
-		return web.AsError(err)
-	}
-	switch spent.Kind {
-	case kindAssertion:
-		return errClient.Because(err)
-	case kindDPoP:
-		return oauth.Errorf(oauth.InvalidDPoPProof, "The DPoP proof was used before.").Because(err)
-	}
-	return oauth.Errorf(oauth.InvalidGrant, "The %s was used before.", spent.Kind).Because(err)
+// spentErrors say which of the one-time values of a request was used before.
+var spentErrors = map[string]*oauth.Error{
+	kindAssertion: errClient,
+	kindDPoP:      oauth.Errorf(oauth.InvalidDPoPProof, "The DPoP proof was used before."),
 }
