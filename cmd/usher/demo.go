@@ -197,7 +197,9 @@ func (d *demo) open(ctx context.Context) error {
 		return err
 	}
 	if d.app != nil {
-		d.app.handler = d.example(secret)
+		if d.app.handler, err = d.example(secret); err != nil {
+			return err
+		}
 	}
 	return d.OpenRuntime(ctx)
 }

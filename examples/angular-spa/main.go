@@ -19,15 +19,16 @@ import (
 
 func main() {
 	var o angularapi.Options
-	flag.StringVar(&o.Issuer, "issuer", "https://localhost:8443/oauth/v2/oauth-anonymous", "issuer of the tokens")
-	flag.StringVar(&o.Audience, "audience", "", "what tokens call this API (default: the issuer)")
+	flag.StringVar(&o.Audience, "audience", "", "what tokens call this API (default: the server's issuer)")
 	flag.StringVar(&o.ClientID, "client", "example-api", "client id of the API, for introspection")
 	flag.StringVar(&o.CAFile, "ca", "", "PEM file with the authority of the server's certificate (default: ca.crt in the data folder)")
 	flag.StringVar(&o.Origin, "origin", "http://localhost:4200", "origin of the app")
+	server := flag.String("server", "https://localhost:8443", "address of the identity server")
 	addr := flag.String("addr", "127.0.0.1:8100", "address to listen on")
 	data := flag.String("data", defaultData(), "data folder of the demo: example-api.secret and ca.crt are read from it")
 	flag.Usage = usage
 	flag.Parse()
+	o.Issuer = strings.TrimRight(*server, "/") + "/oauth/v2/oauth-anonymous"
 	if err := run(o, *addr, *data); err != nil {
 		fmt.Fprintln(os.Stderr, "angular-spa:", err)
 		os.Exit(1)

@@ -6,11 +6,10 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,17 +36,20 @@ func run(server, addr, client, data string) error {
 	if err != nil {
 		return fmt.Errorf("the secret of the API is missing; run `usher demo` once, or name its folder with -data: %w", err)
 	}
-	httpClient, err := trusting(filepath.Join(data, "ca.crt"))
-	if err != nil {
-		return err
+	ca := filepath.Join(data, "ca.crt")
+	if _, err := os.Stat(ca); errors.Is(err, fs.ErrNotExist) {
+		ca = "" // the system's authorities have to do
 	}
-	app := javascriptspa.New(javascriptspa.Options{
+	app, err := javascriptspa.New(javascriptspa.Options{
 		Server:              server,
 		ClientID:            client,
 		IntrospectionClient: "example-api",
 		IntrospectionSecret: strings.TrimSpace(string(secret)),
-		HTTPClient:          httpClient,
+		CAFile:              ca,
 	})
+	if err != nil {
+		return err
+	}
 	srv := &http.Server{
 		Addr:              addr,
 		Handler:           app,
@@ -58,23 +60,6 @@ func run(server, addr, client, data string) error {
 	}
 	fmt.Printf("The example is at http://%s and signs in at %s\n", addr, server)
 	return srv.ListenAndServe()
-}
-
-// trusting returns a client that believes the system's authorities and the demo's own.
-func trusting(caFile string) (*http.Client, error) {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	pool.AppendCertsFromPEM(pem)
-	return &http.Client{
-		Timeout:   javascriptspa.Timeout,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true},
-	}, nil
 }
 
 // defaultData is where `usher demo` keeps its data.

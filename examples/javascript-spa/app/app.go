@@ -2,8 +2,8 @@
 // smallest whole picture of how an app uses usher.
 //
 // The page holds the token in memory and sends it to GET /api, at its own origin. The API believes
-// nothing that the page says: it asks the server what the token is worth (RFC 7662) for each
-// request, so a token that was revoked a moment ago is refused.
+// nothing that the page says: the package resource asks the server what the token is worth (RFC 7662) for
+// each request, so a token that was revoked a moment ago is refused.
 //
 // Nothing is loaded from another site, save the browser library from the identity server itself;
 // the Content-Security-Policy of the page says so.
@@ -16,11 +16,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
-	"time"
 )
-
-// Timeout bounds one introspection request where Options.HTTPClient is not set.
-const Timeout = 5 * time.Second
 
 // Options say which server the app signs in at, and how its API asks that server about tokens.
 type Options struct {
@@ -30,40 +26,39 @@ type Options struct {
 	ClientID string
 	// IntrospectionClient and IntrospectionSecret are the credentials of the API, a client of its own.
 	IntrospectionClient, IntrospectionSecret string
-	// HTTPClient is used for introspection. It has to trust the server's certificate and to have a timeout.
-	HTTPClient *http.Client
+	// CAFile has authorities that the API believes beside the system's, to reach the server; may be empty.
+	CAFile string
 }
 
 //go:embed static
 var files embed.FS
 
 // New returns the app: the page at "/", what it loads beside it, and the API at "/api".
-func New(o Options) http.Handler {
+func New(o Options) (http.Handler, error) {
 	if o.Server == "" {
 		o.Server = "https://localhost:8443"
 	}
 	if o.ClientID == "" {
 		o.ClientID = "client-assisted-example"
 	}
-	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{Timeout: Timeout}
-	}
 	o.Server = strings.TrimRight(o.Server, "/")
-
+	api, err := newAPI(o)
+	if err != nil {
+		return nil, err
+	}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		panic(err) // the folder is compiled in
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", page(o))
-	mux.Handle("GET /api", &api{introspector{o}})
-	mux.HandleFunc("OPTIONS /api", preflight)
+	mux.Handle("/api", api)
 	for _, name := range []string{"app.css", "app.js", "jquery.min.js", "icon.svg"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFileFS(w, r, static, name)
 		})
 	}
-	return secure(o.Server, mux)
+	return secure(o.Server, mux), nil
 }
 
 // page renders the one page; only the server's address and the client's id vary.
