@@ -102,7 +102,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{
 		Options: o, base: base, issuer: o.BaseURL + issuerPath, proxies: o.TrustedProxies,
 		passwords: authn.NewHasher(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
-		metrics: newMetrics(o.Registry), outbound: newOutbound(base, o.OutboundCAs, o.OutboundNetworks, o.Now),
+		metrics: newMetrics(o.Registry), backChannel: newBackChannel(o.Registry), outbound: newOutbound(base, o.OutboundCAs, o.OutboundNetworks, o.Now),
 	}
 	if err := s.checkClock(ctx); err != nil {
 		return nil, err
