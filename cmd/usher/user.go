@@ -169,7 +169,7 @@ func userList(s *storage) *cobra.Command {
 						return err
 					}
 					for _, u := range page {
-						rows = append(rows, []string{u.Username, u.Name, u.Email, yes(u.Locked), u.Subject()})
+						rows = append(rows, []string{u.Username, u.Name, u.Email, yes(u.Locked), u.ID.String()})
 						after = u.Username
 					}
 					users = append(users, page...)
@@ -203,7 +203,7 @@ func userShow(s *storage) *cobra.Command {
 				}
 				return record(cmd.OutOrStdout(), [][2]string{
 					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"locked", yes(u.Locked)},
-					{"subject", u.Subject()}, {"created", u.Created.UTC().Format(time.DateTime + " UTC")},
+					{"subject", u.ID.String()}, {"created", u.Created.UTC().Format(time.DateTime + " UTC")},
 				})
 			})
 		},

@@ -5,14 +5,11 @@ import "net/url"
 // AssistedTarget reads the two parameters that decide to whom an answer, errors included, may go. An
 // error here has no such place: it is for our own plain page.
 func AssistedTarget(q url.Values) (clientID, forOrigin string, err *Error) {
-	if clientID, err = single(q, "client_id"); err != nil {
+	if clientID, err = RequestedClient(q); err != nil {
 		return "", "", err
 	}
 	if forOrigin, err = single(q, "for_origin"); err != nil {
 		return "", "", err
-	}
-	if clientID == "" {
-		return "", "", Errorf(InvalidRequest, "The request lacks client_id.")
 	}
 	return clientID, forOrigin, nil
 }

@@ -110,6 +110,15 @@ type Redirection struct {
 	Pushed ID `json:"p,omitzero"`
 }
 
+// RequestedClient reads who asks; an error is for our own plain page.
+func RequestedClient(q url.Values) (string, *Error) {
+	clientID, err := single(q, "client_id")
+	if err == nil && clientID == "" {
+		err = Errorf(InvalidRequest, "The request lacks client_id.")
+	}
+	return clientID, err
+}
+
 // AuthorizationTarget reads where the answer is to go. An error here has no such place: it is for our own plain page
 // (RFC 6749 §4.1.2.1). The redirect URI may be missing where the client has just one (§3.1.2.3), but not in an OpenID
 // Connect request (Core §3.1.2.1).

@@ -19,9 +19,26 @@ const (
 	GrantClientCredentials GrantType = "client_credentials"
 	GrantDevice            GrantType = "urn:ietf:params:oauth:grant-type:device_code"
 	GrantTokenExchange     GrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+	// GrantImplicit stands in metadata for answers with tokens from the authorization endpoint (RFC 7591 §2).
+	GrantImplicit GrantType = "implicit"
 	// GrantAssistedToken is the name of the assisted token flow in metadata; it has an endpoint of its own.
 	GrantAssistedToken GrantType = "urn:ietf:params:oauth:grant-type:assisted_token"
 )
+
+// ParseGrantType reads the grant type of a token request, none of whose parameters may be repeated (RFC 6749 §3.2), save
+// those that say otherwise (RFC 8707 §2, RFC 8693 §2.1).
+func ParseGrantType(q url.Values) (GrantType, *Error) {
+	for name, values := range q {
+		if len(values) > 1 && name != "resource" && name != "audience" {
+			return "", Errorf(InvalidRequest, "The parameter %s is repeated.", brief(name))
+		}
+	}
+	grantType := q.Get("grant_type")
+	if grantType == "" {
+		return "", Errorf(InvalidRequest, "The request lacks grant_type.")
+	}
+	return GrantType(grantType), nil
+}
 
 // CodeLifetime bounds an authorization code (RFC 6749 §4.1.2; FAPI 2.0 Security Profile §5.3.2.1: at most 60 seconds).
 const CodeLifetime = 60 * time.Second
@@ -238,12 +255,30 @@ func NewTokenResponse(t *AccessToken, accessToken string) TokenResponse {
 	return TokenResponse{AccessToken: accessToken, TokenType: t.Type(), ExpiresIn: t.ExpiresIn(), Scope: JoinScope(t.Scope)}
 }
 
-// ClientScope answers which scope a token without a user gets: no claims of a user are in it, so openid and offline access
-// make no sense there.
-func ClientScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
+// ParseClientScope answers which scope a token without a user gets. There is nobody in it to know or to have signed in,
+// so openid, offline access and what demands a fresh sign-in make no sense there.
+func ParseClientScope(q url.Values, c *Client, p *Profile) ([]string, *Error) {
+	text, err := single(q, "scope")
+	if err != nil {
+		return nil, err
+	}
+	asked, err := ParseScope(text)
+	if err != nil {
+		return nil, err
+	}
 	scope, err := GrantedScope(asked, c, p)
 	return slices.DeleteFunc(slices.Clone(scope), func(v string) bool {
 		s, _ := p.ScopeNamed(v)
 		return v == "openid" || v == ScopeOfflineAccess || s.MaxAuthAge > 0
 	}), err
+}
+
+// NewClientToken is the content of a token that a client has for itself (RFC 6749 §4.4); its subject is the client (RFC
+// 9068 §2.2).
+func NewClientToken(id ID, c *Client, p *Profile, scope, audience []string, proof Confirmation, now time.Time) AccessToken {
+	issued := now.Truncate(time.Second)
+	return AccessToken{
+		ID: id, ClientID: c.ID, Subject: c.ID, Scope: scope, Audience: audience, Confirmation: proof,
+		Issued: issued, Expires: issued.Add(AccessTokenLifetime(c, p)),
+	}
 }

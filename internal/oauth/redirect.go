@@ -14,6 +14,9 @@ type ValidRedirect struct{ uri string }
 // String returns the address.
 func (r ValidRedirect) String() string { return r.uri }
 
+// IsZero tells whether there is no such address.
+func (r ValidRedirect) IsZero() bool { return r.uri == "" }
+
 // Source is the address as a source in a content security policy: its origin, or the scheme where it is a
 // private-use one (RFC 8252 §7.1). It is empty where there is none, and never holds more than one.
 func (r ValidRedirect) Source() string {

@@ -24,7 +24,7 @@ func TestSignInThenSilentRenewal(t *testing.T) {
 	answer := b.submitPassword(form, "Alice", password)
 	to, m := answer.message()
 	if to != appOrigin || m["status"] != "success" || m["token_type"] != "bearer" || m["expires_in"] != 300.0 ||
-		m["scope"] != "openid profile" || m["sub"] != w.alice.Subject() || m["subject"] != m["sub"] {
+		m["scope"] != "openid profile" || m["sub"] != w.alice.ID.String() || m["subject"] != m["sub"] {
 		t.Errorf("message to %s: %v", to, m)
 	}
 	if answer.header.Get("Cache-Control") != "no-store" || answer.header.Get("Referrer-Policy") != "no-referrer" {

@@ -95,7 +95,7 @@ func TestIntrospectionCallers(t *testing.T) {
 	access := w.browser().signIn("client_id", "app", "scope", "openid profile").token()
 	answer := w.introspect(access)
 	for name, want := range map[string]any{"active": true, "scope": "openid profile", "client_id": "app", "username": "alice",
-		"token_type": "Bearer", "sub": w.alice.Subject(), "iss": w.url + issuerPath, "acr": oauth.ACRPassword} {
+		"token_type": "Bearer", "sub": w.alice.ID.String(), "iss": w.url + issuerPath, "acr": oauth.ACRPassword} {
 		if answer[name] != want {
 			t.Errorf("%s is %v, want %v", name, answer[name], want)
 		}
@@ -204,7 +204,7 @@ func TestUserinfo(t *testing.T) {
 	p := w.call("GET", userinfoPath, nil, "Authorization", "Bearer "+access, "Origin", appOrigin)
 	var info map[string]any
 	w.must(json.Unmarshal([]byte(p.body), &info))
-	if info["sub"] != w.alice.Subject() || info["name"] != "Alice" || info["email"] != nil || p.header.Get("Access-Control-Allow-Origin") != appOrigin {
+	if info["sub"] != w.alice.ID.String() || info["name"] != "Alice" || info["email"] != nil || p.header.Get("Access-Control-Allow-Origin") != appOrigin {
 		t.Errorf("%v %v", info, p.header)
 	}
 	if p := w.call("POST", userinfoPath, form("access_token", access)); p.status != 200 {

@@ -20,6 +20,7 @@ const (
 	consentPath  = "/authn/authentication/consent"
 	continuePath = "/authn/authentication/continue"
 	cancelPath   = "/authn/authentication/cancel"
+	accountPath  = "/authn/authentication/account"
 	windowPath   = "/authn/authentication/window"
 )
 
@@ -68,16 +69,7 @@ func (s *Server) openFlow(sealed string) (*visit, *oauth.Error) {
 	if err := json.Unmarshal(plain, &f); err != nil || f.Expired(s.Now()) {
 		return nil, staleFlow.Because(err)
 	}
-	v, refused := s.visitOf(f.ClientID, f.Origin)
-	if refused != nil {
-		return nil, refused
-	}
-	if refused = s.mayAsk(v); refused != nil {
-		return nil, refused
-	}
-	v.flow = f
-	v.scope, refused = oauth.GrantedScope(f.Request.Scope, v.client, &v.snap.profile)
-	return v, refused
+	return s.revisit(f)
 }
 
 var staleFlow = oauth.Errorf(oauth.InvalidRequest,
@@ -118,17 +110,21 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 	case step == oauth.StepConsent:
 		view = web.Consent{
 			Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID,
-			User: st.Account.Username, Subject: st.Account.Subject(), Scopes: v.snap.describe(v.scope),
+			User: st.Account.Username, Subject: st.Account.ID.String(), Scopes: v.snap.describe(v.consentScope()), Target: v.redirect,
+		}
+	case step == oauth.StepSelectAccount:
+		view = web.SelectAccount{
+			Flow: sealed, Client: v.client.DisplayName(), User: st.Account.Username, Subject: st.Account.ID.String(), Target: v.redirect,
 		}
 	default:
-		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint}
+		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint, Target: v.redirect}
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, v.frame(), view)
 }
 
 // frame is the origin that may frame the flow's interactive pages.
 func (v *visit) frame() oauth.ValidOrigin {
-	if v.flow.Ending == oauth.EndDone || !v.client.MayBeFramed() {
+	if v.origin.IsZero() || v.flow.Ending == oauth.EndDone || !v.client.MayBeFramed() {
 		return oauth.ValidOrigin{}
 	}
 	return v.origin
@@ -146,11 +142,15 @@ func (snap *snapshot) describe(scope []string) []oauth.Scope {
 // finish ends the flow: by the answer to the app, or, in a window of our own, by telling the frame that opened
 // it.
 func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing) {
-	if v.flow.Ending == oauth.EndDone {
+	switch v.flow.Ending {
+	case oauth.EndDone:
 		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{})
 		return
+	case oauth.EndRedirect:
+		s.finishAuthorization(w, r, v, st)
+		return
 	}
-	answer, err := s.issue(r, v, st)
+	answer, err := s.issueAssisted(r, v, st)
 	if err != nil {
 		s.answerError(w, v, err)
 		return
@@ -167,6 +167,9 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, err := s.openFlow(q.Get("flow"))
+	if err == nil && v.flow.Ending != oauth.EndMessage {
+		err = staleFlow
+	}
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
@@ -241,12 +244,33 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, v, err)
 		return
 	}
-	agreed := r.PostForm.Get("decision") == "allow" && st != nil && r.PostForm.Get("user") == st.Account.Subject()
+	agreed := r.PostForm.Get("decision") == "allow" && st != nil && r.PostForm.Get("user") == st.Account.ID.String()
 	if agreed && s.nextStep(v, st) == oauth.StepConsent {
 		if st, err = s.recordConsent(r, v, st); err != nil {
 			s.answerError(w, v, err)
 			return
 		}
+	}
+	s.advance(w, r, v, st)
+}
+
+// account takes the user's choice of the account to go on with. Another one means a new sign-in.
+func (s *Server) account(w http.ResponseWriter, r *http.Request) {
+	v, err := s.resume(w, r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
+		return
+	}
+	st, err := s.flowStanding(r, v)
+	if err != nil {
+		s.answerError(w, v, err)
+		return
+	}
+	switch {
+	case r.PostForm.Get("decision") == "other":
+		v.flow.Request.Prompt.Login, v.flow.Request.LoginHint = true, ""
+	case st != nil && r.PostForm.Get("user") == st.Account.ID.String():
+		v.flow.Selected = st.Account.ID
 	}
 	s.advance(w, r, v, st)
 }
@@ -265,10 +289,10 @@ func (s *Server) recordDenial(r *http.Request, v *visit, st *oauth.Standing) *oa
 
 func (s *Server) recordConsent(r *http.Request, v *visit, st *oauth.Standing) (*oauth.Standing, *oauth.Error) {
 	given := oauth.Consent{
-		AccountID: st.Account.ID, ClientID: v.client.ID, Scope: slices.Clone(v.scope), Updated: s.Now(),
+		AccountID: st.Account.ID, ClientID: v.client.ID, Scope: slices.Clone(v.consentScope()), Updated: s.Now(),
 	}
 	audit := s.audit(r, store.EventConsentGiven, v, st)
-	audit.Detail = oauth.JoinScope(v.scope)
+	audit.Detail = oauth.JoinScope(v.consentScope())
 	if err := s.Store.GrantConsent(r.Context(), given, audit); err != nil {
 		return nil, web.AsError(err)
 	}

@@ -180,7 +180,7 @@ func TestConsentCountsOnlyWhenItIsAsked(t *testing.T) {
 	b.signIn("client_id", "app")
 	agreed := func(flow, decision string) bool {
 		t.Helper()
-		b.submit(consentPath, form("flow", flow, "user", w.alice.Subject(), "decision", decision))
+		b.submit(consentPath, form("flow", flow, "user", w.alice.ID.String(), "decision", decision))
 		st, err := w.store.Standing(t.Context(), b.sessionHash(), "foreign")
 		w.must(err)
 		return st.Consent != nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,33 +29,77 @@ func newID() (id oauth.ID) {
 	return id
 }
 
-// issue makes the answer that brings tokens. It writes nothing where the client already has its delegation
+// issueAssisted makes the message that brings tokens. It writes nothing where the client already has its delegation
 // within this session, and that covers the scope.
-func (s *Server) issue(r *http.Request, v *visit, st *oauth.Standing) (*oauth.AssistedSuccess, *oauth.Error) {
+func (s *Server) issueAssisted(r *http.Request, v *visit, st *oauth.Standing) (*oauth.AssistedSuccess, *oauth.Error) {
+	i, err := s.grant(r, v, st)
+	if err != nil {
+		return nil, err
+	}
+	t, access, err := s.accessToken(r.Context(), v.snap, i)
+	if err != nil {
+		return nil, err
+	}
+	idToken := ""
+	if oauth.HasOpenID(i.Scope) {
+		if idToken, err = s.idToken(v.snap, i, oauth.IssuedWith{AccessToken: access}); err != nil {
+			return nil, err
+		}
+	}
+	answer := oauth.NewAssistedSuccess(t, access, idToken)
+	return &answer, nil
+}
+
+// authorizationResponse makes what the client gets from the authorization endpoint. Only what may be used once, or was
+// never given before, is written.
+func (s *Server) authorizationResponse(r *http.Request, v *visit, st *oauth.Standing) (*oauth.AuthorizationResponse, *oauth.Error) {
+	i, err := s.grant(r, v, st)
+	if err == nil {
+		err = s.consentOffline(r, v, st)
+	}
+	if err == nil {
+		err = s.usePushed(r, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	to := v.flow.Redirect
+	var answer oauth.AuthorizationResponse
+	if to.Type.Code {
+		if answer.Code, err = s.code(v, st, i.Now); err != nil {
+			return nil, err
+		}
+	}
+	if to.Type.Token {
+		if answer.Token, answer.AccessToken, err = s.accessToken(r.Context(), v.snap, i); err != nil {
+			return nil, err
+		}
+	}
+	if to.Type.IDToken {
+		answer.IDToken, err = s.idToken(v.snap, i, oauth.IssuedWith{AccessToken: answer.AccessToken, Code: answer.Code, State: to.State})
+	}
+	return &answer, err
+}
+
+// grant records, where that is new, what the client is given within this session, and gathers what its tokens rest on.
+func (s *Server) grant(r *http.Request, v *visit, st *oauth.Standing) (*oauth.Issue, *oauth.Error) {
 	now := s.Now()
-	d := st.Delegation
-	if d == nil || !oauth.Subset(v.scope, d.Scope) {
+	if d := st.Delegation; d == nil || !oauth.Subset(v.scope, d.Scope) {
 		made, err := s.delegate(r, v, st, now)
 		if err != nil {
 			return nil, err
 		}
-		d = made
+		given := *st
+		given.Delegation, st = made, &given
 	}
-	t := oauth.NewAccessToken(newID(), d, st, v.scope, v.client, &v.snap.profile, now)
-	access, err := s.encodeAccess(v, st, &t, now)
-	if err != nil {
-		return nil, oauth.Internal(err)
+	i := &oauth.Issue{
+		Issuer: s.issuer, Client: v.client, Profile: &v.snap.profile, Standing: st, Scope: v.scope,
+		Nonce: v.flow.Request.Nonce, Claims: v.flow.Request.Claims, Now: now,
 	}
-	idToken := ""
-	if oauth.HasOpenID(v.scope) {
-		if idToken, err = s.idToken(v, st, access, now); err != nil {
-			return nil, oauth.Internal(err)
-		}
+	if v.flow.Redirect != nil {
+		i.Audience = v.flow.Redirect.Resource
 	}
-	s.metrics.issued()
-	s.logIssue(r.Context(), &t)
-	answer := oauth.NewAssistedSuccess(&t, access, idToken)
-	return &answer, nil
+	return i, nil
 }
 
 // delegate records what the client is given within this session.
@@ -67,7 +112,7 @@ func (s *Server) delegate(r *http.Request, v *visit, st *oauth.Standing, now tim
 	audit.Detail = oauth.JoinScope(v.scope)
 	made, err := s.Store.Delegate(r.Context(), wanted, now, audit)
 	if errors.Is(err, store.ErrEnded) {
-		return nil, oauth.Errorf(oauth.InteractionRequired, "The session has just ended.").Because(err)
+		return nil, v.flow.SilentError(oauth.StepAuthenticate).Because(err)
 	}
 	if err != nil {
 		return nil, oauth.Internal(err)
@@ -75,24 +120,94 @@ func (s *Server) delegate(r *http.Request, v *visit, st *oauth.Standing, now tim
 	return &made, nil
 }
 
-func (s *Server) encodeAccess(v *visit, st *oauth.Standing, t *oauth.AccessToken, now time.Time) (string, error) {
-	if v.client.AccessTokenFormat != oauth.FormatJWT {
-		return v.snap.ring.SealAccess(*t, now)
+// consentOffline writes down that the client may go on while the user is away: what it then gets hangs off the consent.
+func (s *Server) consentOffline(r *http.Request, v *visit, st *oauth.Standing) *oauth.Error {
+	if !slices.Contains(v.scope, oauth.ScopeOfflineAccess) || st.Consent.Covers(v.scope) {
+		return nil
 	}
-	claims, err := json.Marshal(t.JWT(s.issuer, v.client, &st.Session))
-	if err != nil {
-		return "", err
-	}
-	return v.snap.ring.Sign(v.client.Alg(), typAccessToken, now, claims)
+	_, err := s.recordConsent(r, v, st)
+	return err
 }
 
-func (s *Server) idToken(v *visit, st *oauth.Standing, accessToken string, now time.Time) (string, error) {
-	claims, err := json.Marshal(oauth.NewIDToken(
-		s.issuer, v.client, &v.snap.profile, st, v.flow.Request.Nonce, accessToken, now))
+func (s *Server) code(v *visit, st *oauth.Standing, now time.Time) (string, *oauth.Error) {
+	to := v.flow.Redirect
+	content := oauth.AuthorizationCode{
+		ID: newID(), ClientID: v.client.ID, SessionID: st.Session.ID, Scope: v.scope, Nonce: v.flow.Request.Nonce,
+		Claims: v.flow.Request.Claims, Challenge: to.Challenge, Resource: to.Resource, JKT: to.JKT, Issued: now,
+	}
+	if to.Named {
+		content.RedirectURI = to.URI
+	}
+	return seal(v.snap, token.KindCode, now, &content)
+}
+
+// seal makes a sealed value of the kind.
+func seal(snap *snapshot, kind token.Kind, now time.Time, content any) (string, *oauth.Error) {
+	plain, err := json.Marshal(content)
+	if err != nil {
+		return "", oauth.Internal(err)
+	}
+	text, err := snap.ring.Seal(kind, now, plain)
+	if err != nil {
+		return "", oauth.Internal(err)
+	}
+	return text, nil
+}
+
+// open reads a sealed value; the error is one of package token, or of the store that was asked for a new key.
+func (s *Server) open(ctx context.Context, kind token.Kind, text string, content any) error {
+	plain, err := s.current.Load().ring.Open(kind, text)
+	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() {
+		if err := s.refreshIfChanged(ctx); err != nil {
+			return err
+		}
+		plain, err = s.current.Load().ring.Open(kind, text)
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, content)
+}
+
+// accessToken makes an access token in the client's format.
+func (s *Server) accessToken(ctx context.Context, snap *snapshot, i *oauth.Issue) (*oauth.AccessToken, string, *oauth.Error) {
+	t := i.AccessToken(newID())
+	text, err := s.encodeAccess(ctx, snap, i.Client, &i.Standing.Session, &t, i.Now)
+	return &t, text, err
+}
+
+// encodeAccess writes the token in the client's format; session is nil where there is no user.
+func (s *Server) encodeAccess(ctx context.Context, snap *snapshot, c *oauth.Client, session *oauth.Session, t *oauth.AccessToken, now time.Time) (string, *oauth.Error) {
+	var text string
+	var err error
+	if c.AccessTokenFormat == oauth.FormatJWT {
+		text, err = signed(snap, c.Alg(), typAccessToken, now, t.JWT(s.issuer, c, session))
+	} else {
+		text, err = snap.ring.SealAccess(*t, now)
+	}
+	if err != nil {
+		return "", oauth.Internal(err)
+	}
+	s.metrics.issued()
+	s.logIssue(ctx, t)
+	return text, nil
+}
+
+func (s *Server) idToken(snap *snapshot, i *oauth.Issue, with oauth.IssuedWith) (string, *oauth.Error) {
+	text, err := signed(snap, i.Client.Alg(), typIDToken, i.Now, i.IDToken(with))
+	if err != nil {
+		return "", oauth.Internal(err)
+	}
+	return text, nil
+}
+
+// signed makes a JWT of the claims.
+func signed(snap *snapshot, alg oauth.Alg, typ string, now time.Time, claims any) (string, error) {
+	content, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
-	return v.snap.ring.Sign(v.client.Alg(), typIDToken, now, claims)
+	return snap.ring.Sign(alg, typ, now, content)
 }
 
 func (s *Server) logIssue(ctx context.Context, t *oauth.AccessToken) {

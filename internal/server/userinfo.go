@@ -42,7 +42,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 		w.Header().Del("Access-Control-Allow-Origin")
 		w.Header().Del("Vary")
 		allowClientOrigin(w, r, active.client)
-		web.WriteJSON(w, oauth.NewUserInfo(&active.standing.Account, active.token.Scope))
+		web.WriteJSON(w, oauth.UserInfo(&active.token, &active.standing.Account, &s.current.Load().profile))
 	}
 }
 

@@ -31,6 +31,9 @@ func WriteJSON(w http.ResponseWriter, value any) {
 	writeJSON(w, http.StatusOK, value)
 }
 
+// WriteJSONStatus is WriteJSON with another status.
+func WriteJSONStatus(w http.ResponseWriter, status int, value any) { writeJSON(w, status, value) }
+
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
 	if err != nil { // only a type that cannot be marshalled: a fault of ours

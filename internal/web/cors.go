@@ -16,6 +16,7 @@ func AllowOrigin(w http.ResponseWriter, origin oauth.ValidOrigin) {
 	h.Add("Vary", "Origin")
 	if !origin.IsZero() {
 		h.Set("Access-Control-Allow-Origin", origin.String())
+		h.Set("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate")
 	}
 }
 
@@ -25,7 +26,7 @@ func Preflight(w http.ResponseWriter, origin oauth.ValidOrigin, methods string) 
 	if !origin.IsZero() {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -63,6 +64,9 @@ func Static(w http.ResponseWriter, r *http.Request) {
 // View is what a page shows; its type names the template.
 type View interface{ template() (file, title string) }
 
+// targeted is a view with a form whose answer may send the browser on to a client: Target.
+type targeted interface{ target() oauth.ValidRedirect }
+
 // SignIn asks for user name and password.
 type SignIn struct {
 	Flow     string
@@ -70,6 +74,17 @@ type SignIn struct {
 	Username string
 	Error    string
 	Fields   bool // the error concerns what was typed
+	Target   oauth.ValidRedirect
+}
+
+// SelectAccount asks whether to go on with the account that is signed in.
+type SelectAccount struct {
+	Flow   string
+	Client string
+	User   string
+	// Subject names the account that was shown; the choice counts for nobody else.
+	Subject string
+	Target  oauth.ValidRedirect
 }
 
 // Consent asks whether the client may have the scopes.
@@ -82,6 +97,14 @@ type Consent struct {
 	Scopes  []oauth.Scope
 	// ClientID is shown beside the name, which the client's owner chose.
 	ClientID string
+	Target   oauth.ValidRedirect
+}
+
+// FormPost carries an authorization response to the client as a form that its own script submits (OAuth 2.0 Form Post
+// Response Mode §2).
+type FormPost struct {
+	Target oauth.ValidRedirect
+	Fields url.Values
 }
 
 // Window offers to go on in a window of our own, where the page must not be framed.
@@ -111,12 +134,20 @@ type Plain struct {
 	Detail string
 }
 
-func (SignIn) template() (string, string)  { return "signin.html", "Sign in" }
-func (Consent) template() (string, string) { return "consent.html", "Allow access" }
-func (Window) template() (string, string)  { return "window.html", "Continue in a window" }
-func (Done) template() (string, string)    { return "done.html", "Signed in" }
-func (Logout) template() (string, string)  { return "logout.html", "Sign out" }
-func (p Plain) template() (string, string) { return "plain.html", p.Title }
+func (SignIn) template() (string, string)        { return "signin.html", "Sign in" }
+func (Consent) template() (string, string)       { return "consent.html", "Allow access" }
+func (Window) template() (string, string)        { return "window.html", "Continue in a window" }
+func (Done) template() (string, string)          { return "done.html", "Signed in" }
+func (Logout) template() (string, string)        { return "logout.html", "Sign out" }
+func (SelectAccount) template() (string, string) { return "account.html", "Choose an account" }
+func (FormPost) template() (string, string)      { return "formpost.html", "Going back to the app" }
+func (p Plain) template() (string, string)       { return "plain.html", p.Title }
+
+func (v SignIn) target() oauth.ValidRedirect        { return v.Target }
+func (v SelectAccount) target() oauth.ValidRedirect { return v.Target }
+func (v Consent) target() oauth.ValidRedirect       { return v.Target }
+func (v Logout) target() oauth.ValidRedirect        { return v.Target }
+func (v FormPost) target() oauth.ValidRedirect      { return v.Target }
 
 // layout is what every template gets.
 type layout struct {
@@ -140,16 +171,35 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 		http.Error(w, "server_error", http.StatusInternalServerError)
 		return
 	}
-	target := ""
-	if logout, ok := v.(Logout); ok {
-		target = logout.Target.Source()
+	target, referrer := "", "same-origin"
+	if t, ok := v.(targeted); ok {
+		target = formTarget(t.target())
 	}
-	pageHeaders(w.Header(), nonce, frame, target, "same-origin")
+	if _, carries := v.(FormPost); carries {
+		referrer = "no-referrer"
+	}
+	pageHeaders(w.Header(), nonce, frame, target, referrer)
 	if out, ok := v.(SignedOut); ok {
 		allowFrames(w.Header(), out.Frames)
 	}
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
+}
+
+// Action is where the form goes; the address was validated.
+func (v FormPost) Action() template.URL { return template.URL(v.Target.String()) }
+
+// formTarget is what form-action has to allow besides ourselves. Chromium holds every redirect that follows a form
+// against it, also those from the client's callback to the rest of its site, hence any https.
+func formTarget(to oauth.ValidRedirect) string {
+	source := to.Source()
+	switch {
+	case source == "":
+		return ""
+	case strings.HasPrefix(source, "https:"):
+		return "https:"
+	}
+	return source + " https:"
 }
 
 // WriteErrorPage answers on our own plain page, which nobody may frame and which posts nothing: for errors

@@ -71,6 +71,10 @@
       window.opener.postMessage({ type: 'done' }, location.origin);
       window.close();
     },
+    // Carries the answer to the app by itself; the button is for those without script.
+    formpost() {
+      find('#answer').requestSubmit();
+    },
     logout() {
       const form = find('#logout');
       if (main.dataset.auto) return form.requestSubmit();

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// refreshTokens trades a refresh token for new tokens (RFC 6749 §6). Where it rotates that is one conditional update;
+// else nothing is written save the session's use.
+func (s *Server) refreshTokens(q *tokenRequest) (*oauth.TokenResponse, *oauth.Error) {
+	request, refused := oauth.ParseRefreshRequest(q.form)
+	if refused != nil {
+		return nil, refused
+	}
+	now := s.Now()
+	var t oauth.RefreshToken
+	if err := s.open(q.Context(), token.KindRefresh, request.Token, &t); err != nil {
+		return nil, oauth.Errorf(oauth.InvalidGrant, "The refresh token is none of this server.").Because(err)
+	}
+	if refused := t.Check(q.client, q.proof, now); refused != nil {
+		return nil, refused
+	}
+	st, refused := s.advanceFamily(q, &t)
+	if refused != nil {
+		return nil, refused
+	}
+	scope, refused := t.RefreshedScope(request.Scope, st.Session.AuthTime, q.client, &q.snap.profile, now)
+	if refused != nil {
+		return nil, refused
+	}
+	resource, refused := narrowedResources(q, t.Resource)
+	if refused != nil {
+		return nil, refused
+	}
+	return s.familyTokens(q, q.issue(s, st, scope, t.Claims, resource), t)
+}
+
+// advanceFamily decides what the refresh token is worth and does what follows from that. Of two that come at once one
+// advances the family; the other then finds itself the one before.
+func (s *Server) advanceFamily(q *tokenRequest, t *oauth.RefreshToken) (*oauth.Standing, *oauth.Error) {
+	for range 3 {
+		st, refused := s.familyStanding(q, t)
+		if refused != nil {
+			return nil, refused
+		}
+		switch t.Judge(st.Family, q.client, s.Now()) {
+		case oauth.RefreshReused:
+			return nil, s.endReused(q, st)
+		case oauth.RefreshRaced:
+			return st, s.spend(q.Context(), q.spends...)
+		}
+		if !t.Rotates(q.client) {
+			return st, s.spend(q.Context(), q.spends...)
+		}
+		err := s.Store.RotateRefresh(q.Context(), t.FamilyID, t.Generation, s.Now(), q.spends)
+		switch {
+		case err == nil:
+			st.Family.Generation++
+			return st, nil
+		case errors.Is(err, store.ErrEnded):
+			return nil, sessionOver(nil)
+		case !errors.Is(err, store.ErrConflict):
+			return nil, asSpent(err)
+		}
+	}
+	return nil, oauth.Errorf(oauth.TemporarilyUnavailable, "Too many requests use this refresh token at once.")
+}
+
+// familyStanding reads what a refresh token hangs off, and counts the read as a use of the session.
+func (s *Server) familyStanding(q *tokenRequest, t *oauth.RefreshToken) (*oauth.Standing, *oauth.Error) {
+	now := s.Now()
+	st, err := s.Store.FamilyStanding(q.Context(), t.FamilyID)
+	if err != nil || !now.Before(st.Family.Expires) || !st.Session.Live(now) || st.Family.ClientID != q.client.ID {
+		return nil, sessionOver(err)
+	}
+	if !st.Family.Offline && st.Session.TouchDue(now) {
+		if err := s.Store.TouchSession(q.Context(), st.Session.ID, now); err != nil {
+			return nil, web.AsError(err)
+		}
+	}
+	return &st, nil
+}
+
+// endReused ends a family one of whose former refresh tokens came back: either its user or a thief has the current one,
+// and nobody can tell which (RFC 9700 §4.14.2).
+func (s *Server) endReused(q *tokenRequest, st *oauth.Standing) *oauth.Error {
+	a := s.audit(q.Request, store.EventReplay, nil, st)
+	a.ClientID, a.Detail = q.client.ID, "refresh token"
+	if err := s.Store.EndFamily(q.Context(), st.Family.ID, a); err != nil {
+		return web.AsError(err)
+	}
+	return oauth.Errorf(oauth.InvalidGrant, "The refresh token was used before, so all that followed from it ended.")
+}

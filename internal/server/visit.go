@@ -1,0 +1,90 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
+)
+
+// visit is one request of a flow: what was asked, of which client, to whom the answer goes, under which snapshot of
+// the configuration.
+type visit struct {
+	snap   *snapshot
+	client *oauth.Client
+	// origin or redirect is where the answer goes, by the flow's ending.
+	origin   oauth.ValidOrigin
+	redirect oauth.ValidRedirect
+	flow     oauth.Flow
+	scope    []string // that the request gets
+	// bound tells that the browser sent the cookie that the flow is bound to.
+	bound bool
+	// secret is the SSO cookie's value where this very answer sets it.
+	secret string
+}
+
+// visitBy begins a visit for an enabled client.
+func (s *Server) visitBy(clientID string) (*visit, *oauth.Error) {
+	snap := s.current.Load()
+	client, ok := snap.client(clientID)
+	if !ok {
+		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
+	}
+	return &visit{snap: snap, client: client}, nil
+}
+
+// revisit checks anew all that may have changed since the flow began.
+func (s *Server) revisit(f oauth.Flow) (*visit, *oauth.Error) {
+	v, err := s.visitBy(f.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	v.flow = f
+	switch f.Ending {
+	case oauth.EndRedirect:
+		err = v.checkRedirect()
+	default:
+		err = v.checkAssisted()
+	}
+	return v, err
+}
+
+func (v *visit) checkAssisted() (err *oauth.Error) {
+	if v.origin, err = oauth.AnswerOrigin(v.client, v.flow.Origin); err != nil {
+		return err
+	}
+	if err = mayAskAssisted(v); err != nil {
+		return err
+	}
+	v.scope, err = oauth.GrantedScope(v.flow.Request.Scope, v.client, &v.snap.profile)
+	return err
+}
+
+func (s *Server) nextStep(v *visit, st *oauth.Standing) oauth.Step {
+	return oauth.NextStep(&v.flow, st, v.consentScope(), v.client, &v.snap.profile, s.Now())
+}
+
+// consentScope is what the user is asked to agree to: the scope, and that of the claims that are asked for beside it.
+func (v *visit) consentScope() []string {
+	asked := v.flow.Request.Claims
+	if len(asked.UserInfo)+len(asked.IDToken) == 0 {
+		return v.scope
+	}
+	return oauth.Union(v.scope, asked.Scope(v.client, &v.snap.profile))
+}
+
+// answerError brings an error to whoever the answer goes to.
+func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
+	switch v.flow.Ending {
+	case oauth.EndDone, oauth.EndDevice: // a window of our own says nothing to the app
+		web.WriteErrorPage(w, s.Logger, e)
+		return
+	case oauth.EndRedirect:
+		e = web.Logged(s.Logger, e)
+		s.metrics.refused(e.Code)
+		s.sendBack(w, v, oauth.AuthorizationError(e, v.flow.Redirect.State, s.issuer))
+		return
+	}
+	s.metrics.refused(e.Code)
+	web.WriteMessage(w, v.origin, oauth.NewAssistedError(web.Logged(s.Logger, e)))
+}
