@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -185,6 +186,10 @@ func (d *demo) open(ctx context.Context) error {
 	if d.ca, _, err = openLocalCA(d.Data); err != nil {
 		return err
 	}
+	if d.outboundCAs, err = x509.SystemCertPool(); err != nil {
+		d.outboundCAs = x509.NewCertPool() // a system without any
+	}
+	d.outboundCAs.AddCert(d.ca.cert)
 	if err := d.ca.ensureLeaf(d.Data); err != nil {
 		return err
 	}

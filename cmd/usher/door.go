@@ -119,3 +119,11 @@ func (d *door) close() {
 func serverTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
 }
+
+// mtlsTLS asks for a client certificate too, and takes any or none: which one counts is judged with the client that shows
+// it (RFC 8705 §2), and the handshake proves that it has the key.
+func mtlsTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	c := serverTLS(certificate)
+	c.ClientAuth = tls.RequestClientCert
+	return c
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,7 @@ type node struct {
 	Log *slog.Logger
 
 	certificate *certificate
+	outboundCAs *x509.CertPool // the demo's; nil for those of the configuration
 	store       store.Store
 	manager     *manage.Manager
 	runtime     runtimeServer
@@ -48,6 +50,7 @@ func (n *node) Listen() error {
 		open             func(*door)
 	}{
 		{"listen", n.Config.Listen, func(d *door) { d.tls = serverTLS(n.handshake) }},
+		{"mtls_listen", n.MTLSListen, func(d *door) { d.tls = mtlsTLS(n.handshake) }},
 		{"proxy_listen", n.ProxyListen, nil},
 		{"insecure_plaintext_listener", n.InsecurePlaintextListener, nil},
 		{"metrics_listen", n.MetricsListen, func(d *door) { n.metrics = d }},
@@ -139,6 +142,8 @@ func (n *node) OpenRuntime(ctx context.Context) error {
 			d.handler = n.operations()
 		case d.setting == "proxy_listen":
 			d.handler = n.proxied(handler)
+		case d.setting == "mtls_listen":
+			d.handler = n.runtime.MTLSHandler()
 		default:
 			d.handler = handler
 		}

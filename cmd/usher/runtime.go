@@ -20,6 +20,16 @@ type runtimeServer = *server.Server
 
 // newRuntime makes the runtime server of this node; all that couples the two is here.
 func (n *node) newRuntime(ctx context.Context) (runtimeServer, error) {
+	clientCAs, err := n.ClientCAs()
+	if err != nil {
+		return nil, err
+	}
+	outboundCAs := n.outboundCAs
+	if outboundCAs == nil {
+		if outboundCAs, err = n.OutboundCAs(); err != nil {
+			return nil, err
+		}
+	}
 	return server.New(ctx, server.Options{
 		BaseURL:           n.BaseURL,
 		Store:             n.store,
@@ -28,6 +38,10 @@ func (n *node) newRuntime(ctx context.Context) (runtimeServer, error) {
 		InsecurePlaintext: n.InsecurePlaintextListener != "" && n.InsecurePlaintextListener != config.Off,
 		Logger:            n.Log,
 		Registry:          n.registry,
+		MTLSBaseURL:       n.MTLSBaseURL,
+		ClientCAs:         clientCAs,
+		OutboundCAs:       outboundCAs,
+		OutboundNetworks:  n.OutboundNetworks,
 	})
 }
 
