@@ -61,7 +61,7 @@ func (m *Manager) CreateAccount(ctx context.Context, acc oauth.Account, password
 	return m.Store.Account(ctx, acc.ID)
 }
 
-// ChangeAccount reads an account, lets change edit user name, name and e-mail address, and stores it.
+// ChangeAccount reads an account, lets change edit user name, name, e-mail address and attributes, and stores it.
 // Where somebody else was faster it begins anew, so change may run more than once.
 func (m *Manager) ChangeAccount(ctx context.Context, username string, change func(*oauth.Account)) (before, after oauth.Account, err error) {
 	before, err = m.Account(ctx, username)
@@ -190,6 +190,7 @@ func validateAccount(f *faults, acc *oauth.Account) {
 		acc.Username = clean
 	}
 	validateName(f, "name", acc.Name)
+	validateAttributes(f, acc)
 	if acc.Email != "" {
 		validateName(f, "email", acc.Email)
 		local, domain, ok := strings.Cut(acc.Email, "@")

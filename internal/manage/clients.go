@@ -1,14 +1,15 @@
 package manage
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
 )
 
 // Clients lists every client by its id.
@@ -38,42 +39,79 @@ func clientOf(snap store.Snapshot, id string) (oauth.Client, error) {
 	return snap.Clients[i], nil
 }
 
-// CreatePublicClient registers a client without a secret: a single page app.
+// CreatePublicClient registers a client without a secret: a single page app, or one that authenticates by keys.
 func (m *Manager) CreatePublicClient(ctx context.Context, c oauth.Client) error {
-	c.SecretHash = nil
-	return m.create(ctx, c)
+	c.SecretHash, c.WrappedSecret = nil, nil
+	return m.create(ctx, &c)
 }
 
 // CreateConfidentialClient registers a client with a generated secret, which is never shown again.
 func (m *Manager) CreateConfidentialClient(ctx context.Context, c oauth.Client) (secret string, err error) {
-	secret, c.SecretHash, err = m.newSecret()
-	if err != nil {
+	if secret, err = m.giveSecret(&c); err != nil {
 		return "", err
 	}
-	if err := m.create(ctx, c); err != nil {
+	if err := m.create(ctx, &c); err != nil {
 		return "", err
 	}
 	return secret, nil
 }
 
-func (m *Manager) create(ctx context.Context, c oauth.Client) error {
-	snap, err := m.load(ctx)
-	if err != nil {
+func (m *Manager) create(ctx context.Context, c *oauth.Client) error {
+	return retry(ctx, func() error {
+		snap, err := m.load(ctx)
+		if err != nil {
+			return err
+		}
+		if err := m.prepare(ctx, c, &snap); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(snap.Clients, func(other oauth.Client) bool { return other.ID == c.ID }) {
+			return Invalid{{"id", fmt.Sprintf("there is a client %s already; choose another id, or change that one", c.ID)}}
+		}
+		if tooManyRegistered(c, snap.Clients) {
+			return store.ErrTooMany
+		}
+		return m.put(ctx, *c, 0, "created")
+	})
+}
+
+// prepare settles what follows from what was asked, validates all, and sees to what the profile has to have for it.
+func (m *Manager) prepare(ctx context.Context, c *oauth.Client, snap *store.Snapshot) error {
+	settleAuthentication(c)
+	settleSubject(c)
+	if err := m.validateClient(c, &snap.Profile); err != nil {
 		return err
 	}
-	if err := m.validateClient(&c, &snap.Profile); err != nil {
-		return err
+	stored, _ := clientOf(*snap, c.ID)
+	if len(c.WrappedSecret) > 0 && !bytes.Equal(c.WrappedSecret, stored.WrappedSecret) {
+		// A secret under another master key than the keys' could never be opened again.
+		if _, err := token.NewRing(snap.Keys, m.Master, ""); err != nil {
+			return err
+		}
 	}
-	err = m.put(ctx, c, 0, "created")
-	if errors.Is(err, store.ErrConflict) {
-		return Invalid{{"id", fmt.Sprintf("there is a client %s already; choose another id, or change that one", c.ID)}}
-	}
-	return err
+	return m.ensureSalt(ctx, c, snap)
 }
 
 // ChangeClient reads a client, lets change edit it, and stores it; it returns the client before and
 // after. Where somebody else was faster it begins anew, so change may run more than once.
 func (m *Manager) ChangeClient(ctx context.Context, id string, change func(*oauth.Client)) (before, after oauth.Client, err error) {
+	return m.changeClient(ctx, id, func(c *oauth.Client) error {
+		change(c)
+		return nil
+	})
+}
+
+// ChangeClientAndSecret is ChangeClient, with a new secret for the client as it then is.
+func (m *Manager) ChangeClientAndSecret(ctx context.Context, id string, change func(*oauth.Client)) (after oauth.Client, secret string, err error) {
+	_, after, err = m.changeClient(ctx, id, func(c *oauth.Client) (err error) {
+		change(c)
+		secret, err = m.giveSecret(c)
+		return err
+	})
+	return after, secret, err
+}
+
+func (m *Manager) changeClient(ctx context.Context, id string, change func(*oauth.Client) error) (before, after oauth.Client, err error) {
 	err = retry(ctx, func() error {
 		snap, err := m.load(ctx)
 		if err != nil {
@@ -84,9 +122,15 @@ func (m *Manager) ChangeClient(ctx context.Context, id string, change func(*oaut
 			return err
 		}
 		before, after = c, cloneClient(c)
-		change(&after)
+		if err := change(&after); err != nil {
+			return err
+		}
 		after.ID = id
-		if err := m.validateClient(&after, &snap.Profile); err != nil {
+		if after.Disabled && !before.Disabled {
+			// Tokens without a user hang off the client, and must not come back with it.
+			after.RevokedBefore = m.Now()
+		}
+		if err := m.prepare(ctx, &after, &snap); err != nil {
 			return err
 		}
 		return m.put(ctx, after, c.Version, "changed")
@@ -97,25 +141,42 @@ func (m *Manager) ChangeClient(ctx context.Context, id string, change func(*oaut
 func cloneClient(c oauth.Client) oauth.Client {
 	c.Capabilities = slices.Clone(c.Capabilities)
 	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
-	c.RedirectURIs = slices.Clone(c.RedirectURIs)
-	c.PostLogoutRedirectURIs = slices.Clone(c.PostLogoutRedirectURIs)
-	c.Scope = slices.Clone(c.Scope)
-	c.Audience = slices.Clone(c.Audience)
+	for _, list := range []*[]string{
+		&c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scope, &c.Audience, &c.Resources, &c.RequestURIs, &c.DefaultACR, &c.Contacts,
+	} {
+		*list = slices.Clone(*list)
+	}
 	return c
 }
 
 // ResetSecret gives a client a new secret; the old one is worth nothing from then on. A public
 // client becomes a confidential one.
 func (m *Manager) ResetSecret(ctx context.Context, id string) (secret string, err error) {
-	secret, hash, err := m.newSecret()
-	if err != nil {
+	_, secret, err = m.ChangeClientAndSecret(ctx, id, func(c *oauth.Client) {
+		if c.AuthMethod == oauth.AuthNone {
+			c.AuthMethod = ""
+		}
+	})
+	return secret, err
+}
+
+// giveSecret makes a secret and keeps of it what the client's method needs.
+func (m *Manager) giveSecret(c *oauth.Client) (secret string, err error) {
+	if !usesSecret(c.AuthMethod) {
+		return "", Invalid{{"token_endpoint_auth_method", fmt.Sprintf("%s goes without a secret: choose a method that has one, as in client_secret_basic", c.AuthMethod)}}
+	}
+	if secret, c.SecretHash, err = m.newSecret(); err != nil {
 		return "", err
 	}
-	_, _, err = m.ChangeClient(ctx, id, func(c *oauth.Client) { c.SecretHash = hash })
-	if err != nil {
+	c.WrappedSecret = nil
+	if c.AuthMethod != oauth.AuthSecretJWT {
+		return secret, nil
+	}
+	if err := noMaster(m.Master); err != nil {
 		return "", err
 	}
-	return secret, nil
+	c.WrappedSecret, err = m.Master.WrapSecret(m.Rand, c.ID, secret)
+	return secret, err
 }
 
 // RemoveClient ends everything of the client and removes it.

@@ -130,10 +130,19 @@ func (m *Manager) ResetKeys(ctx context.Context) error {
 	})
 }
 
-// ChangeMaster wraps every key under another master key. The keys stay what they are, so nothing ends;
-// nodes have to be restarted with the new master key before they can read the keys again.
+// ChangeMaster wraps every key, and every client secret that is kept, under another master key. They stay what they
+// are, so nothing ends; nodes have to be restarted with the new master key before they can read them again.
+//
+// Client secrets go first, one by one, and the keys last, at once: until then the old master key is the one in force,
+// and a change that was interrupted is finished by asking for it again. Then comes what a node wrapped meanwhile.
 func (m *Manager) ChangeMaster(ctx context.Context, to token.Master) error {
-	return retry(ctx, func() error {
+	if _, err := m.openKeys(ctx); err != nil {
+		return err
+	}
+	if err := m.rewrapSecrets(ctx, to); err != nil {
+		return err
+	}
+	err := retry(ctx, func() error {
 		keys, err := m.openKeys(ctx)
 		if err != nil {
 			return err
@@ -144,6 +153,10 @@ func (m *Manager) ChangeMaster(ctx context.Context, to token.Master) error {
 		}
 		return m.replaceKeys(ctx, ids(keys), rewrapped, "master key changed")
 	})
+	if err != nil {
+		return err
+	}
+	return m.rewrapSecrets(ctx, to)
 }
 
 // openKeys reads the keys and makes sure that the master key opens them: a key that is added under

@@ -212,7 +212,7 @@ func TestKeysOverAYear(t *testing.T) {
 }
 
 func TestRetiredKeysStayAsLongAsTheLongestToken(t *testing.T) {
-	snap := store.Snapshot{Profile: oauth.DefaultProfile(), Clients: []oauth.Client{{AccessTokenSeconds: 40 * 24 * 60 * 60}}}
+	snap := store.Snapshot{Profile: oauth.DefaultProfile(), Clients: []oauth.Client{{ClientTokens: oauth.ClientTokens{AccessTokenSeconds: 40 * 24 * 60 * 60}}}}
 	if keep := keyPolicy(snap).Keep; keep < 40*day {
 		t.Errorf("kept for %s only", keep)
 	}

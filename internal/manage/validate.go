@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -18,6 +17,7 @@ const (
 	maxClientIDLength  = 128
 	maxAudienceLength  = 500
 	maxEmailAddrLength = 254 // RFC 5321 §4.5.3.1.3
+	maxAuthAge         = 365 * 24 * 60 * 60
 )
 
 // validateClient reports everything that is wrong with a client.
@@ -30,10 +30,15 @@ func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
 	}
 	validateCapabilities(&f, c)
 	m.validateOrigins(&f, c)
-	validateURIs(&f, "redirect_uris", c.RedirectURIs)
+	validateRedirects(&f, c)
 	validateURIs(&f, "post_logout_redirect_uris", c.PostLogoutRedirectURIs)
 	validateScope(&f, c, p)
+	m.validateAuthentication(&f, c)
 	validateTokens(&f, c)
+	validateSubject(&f, c)
+	validateRequests(&f, c)
+	validateLogout(&f, c)
+	validateDescription(&f, c)
 	return f.err()
 }
 
@@ -78,9 +83,18 @@ func validateCapabilities(f *faults, c *oauth.Client) {
 	if c.Can(oauth.CapAssistedToken) && len(c.AllowedOrigins) == 0 {
 		f.add("allowed_origins", "the assisted token flow answers to allowed origins only: give at least one, as in https://app.example.com")
 	}
-	if c.Can(oauth.CapIntrospection) && c.IsPublic() {
-		f.add("capabilities", "introspection needs a client that authenticates: give it a secret (RFC 7662 section 2.1)")
+	for _, k := range c.Capabilities {
+		if problem, needs := authenticated[k]; needs && c.IsPublic() {
+			f.add("capabilities", "%s needs a client that authenticates: give it a secret or a key (%s)", k, problem)
+		}
 	}
+}
+
+// authenticated are the capabilities that are worth nothing unless the client proves who it is, and where that is said.
+var authenticated = map[oauth.Capability]string{
+	oauth.CapIntrospection:     "RFC 7662 section 2.1",
+	oauth.CapClientCredentials: "RFC 6749 section 4.4",
+	oauth.CapTokenExchange:     "RFC 8693 section 5",
 }
 
 func (m *Manager) validateOrigins(f *faults, c *oauth.Client) {
@@ -118,16 +132,10 @@ func validateScope(f *faults, c *oauth.Client, p *oauth.Profile) {
 }
 
 func validateTokens(f *faults, c *oauth.Client) {
-	switch c.AccessTokenFormat {
-	case "", oauth.FormatHandle, oauth.FormatJWT:
-	default:
-		f.add("access_token_format", "%q is unknown; there are: handle, jwt", c.AccessTokenFormat)
-	}
-	switch c.IDTokenAlg {
-	case "", oauth.ES256, oauth.RS256:
-	default:
-		f.add("id_token_alg", "%q is unknown; there are: ES256, RS256", c.IDTokenAlg)
-	}
+	oneOf(f, "access_token_format", c.AccessTokenFormat, []oauth.TokenFormat{oauth.FormatHandle, oauth.FormatJWT})
+	oneOf(f, "id_token_alg", c.IDTokenAlg, oauth.SigningAlgs)
+	oneOf(f, "userinfo_signed_response_alg", c.UserInfoAlg, oauth.SigningAlgs)
+	oneOf(f, "introspection_signed_response_alg", c.IntrospectionAlg, oauth.SigningAlgs)
 	if s := c.AccessTokenSeconds; s != 0 && (s < minTokenSeconds || s > maxTokenSeconds) {
 		f.add("access_token_seconds", "%d is out of range: 0 for the profile's lifetime, or %d to %d", s, minTokenSeconds, maxTokenSeconds)
 	}
@@ -138,28 +146,22 @@ func validateTokens(f *faults, c *oauth.Client) {
 		}
 	}
 	unique(f, "audience", c.Audience)
-}
-
-// Warnings says what is unsafe about a client that is otherwise valid.
-func Warnings(c *oauth.Client) []string {
-	var w []string
-	if c.FramedInteraction {
-		w = append(w, "framed_interaction: the consent page may be framed, so a page at an allowed origin can try to steal the click that agrees")
+	validateResources(f, c)
+	if c.DPoPBound && c.TLSBound {
+		f.add("dpop_bound_access_tokens", "a token is bound to one key: choose DPoP or the TLS certificate")
 	}
-	for _, o := range c.AllowedOrigins {
-		switch {
-		case o == "*":
-			w = append(w, "allowed origin *: every site can receive tokens of users who are signed in")
-		case !o.IsLiteral():
-			w = append(w, fmt.Sprintf("allowed origin %s: whoever controls any host that it covers can receive tokens", o))
-		}
-	}
-	return w
 }
 
 func limit(f *faults, field string, n int) {
 	if n > maxEntries {
 		f.add(field, "more than %d entries", maxEntries)
+	}
+}
+
+// oneOf checks a value that may be empty.
+func oneOf[S ~string](f *faults, field string, value S, known []S) {
+	if value != "" && !slices.Contains(known, value) {
+		f.add(field, "%.100q is unknown; there are: %s", value, join(known))
 	}
 }
 

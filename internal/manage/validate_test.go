@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -19,8 +20,20 @@ func TestEveryFaultOfAClientIsReportedAtOnce(t *testing.T) {
 		RedirectURIs:           []string{"/callback", "https://a.example/cb#x"},
 		PostLogoutRedirectURIs: []string{"http://a.example/"},
 		Scope:                  []string{"everything"},
-		AccessTokenFormat:      "saml", IDTokenAlg: "none", AccessTokenSeconds: 5,
-		Audience: []string{""},
+		ClientAuthentication: oauth.ClientAuthentication{
+			AuthMethod: "password", AssertionAlg: "HS1", JWKS: json.RawMessage(`{}`), JWKSURI: "http://a.example/jwks", TLSSANDNS: "A.example",
+		},
+		ClientTokens: oauth.ClientTokens{
+			AccessTokenFormat: "saml", IDTokenAlg: "none", AccessTokenSeconds: 5, Audience: []string{""},
+			UserInfoAlg: "HS256", IntrospectionAlg: "none", Resources: []string{"api"}, DPoPBound: true, TLSBound: true,
+			SubjectType: "private",
+		},
+		ClientRequests: oauth.ClientRequests{
+			RequestObjectAlg: "HS256", RequestURIs: []string{"http://a.example/r"}, DefaultMaxAge: new(-1), DefaultACR: []string{""},
+			InitiateLoginURI: "http://localhost/login",
+		},
+		ClientLogout:       oauth.ClientLogout{FrontChannelLogoutURI: "ftp://a.example", BackChannelLogoutURI: "http://a.example"},
+		ClientRegistration: oauth.ClientRegistration{LogoURI: "data:,x", Contacts: []string{"a\x00"}, ApplicationType: "tv"},
 	})
 	var invalid Invalid
 	if !errors.As(err, &invalid) {
@@ -30,9 +43,14 @@ func TestEveryFaultOfAClientIsReportedAtOnce(t *testing.T) {
 	for _, f := range invalid {
 		fields = append(fields, f.Field)
 	}
-	want := []string{"id", "name", "capabilities", "capabilities", "allowed_origins", "allowed_origins",
-		"redirect_uris", "redirect_uris", "post_logout_redirect_uris", "scope", "access_token_format", "id_token_alg",
-		"access_token_seconds", "audience"}
+	want := []string{"id", "name", "capabilities", "allowed_origins", "allowed_origins",
+		"redirect_uris", "redirect_uris", "post_logout_redirect_uris", "scope",
+		"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "jwks_uri", "jwks", "jwks_uri",
+		"tls_client_auth_subject_dn", "tls_client_auth_san_dns", "access_token_format", "id_token_alg",
+		"userinfo_signed_response_alg", "introspection_signed_response_alg", "access_token_seconds", "audience", "resources",
+		"dpop_bound_access_tokens", "subject_type", "request_object_signing_alg", "request_uris", "default_max_age",
+		"default_acr_values", "initiate_login_uri", "frontchannel_logout_uri", "backchannel_logout_uri", "logo_uri", "contacts",
+		"application_type"}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}

@@ -1,0 +1,169 @@
+package manage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
+)
+
+const (
+	// MaxRegistered bounds how many clients may register by themselves: each one is in every node's memory.
+	MaxRegistered = 10_000
+	// MaxRegistrationToken is the longest life of an initial access token: sealing keys are kept for no longer.
+	MaxRegistrationToken = 30 * 24 * time.Hour
+)
+
+// Registered is a client that registered by itself, with what is told only now.
+type Registered struct {
+	Client oauth.Client
+	// Secret is empty where none was made; AccessToken, of 256 bits like it, is the registration access token (RFC 7592).
+	Secret, AccessToken string
+}
+
+// RegisterClient stores a client that registers by itself (RFC 7591), under an id of our choice. store.ErrTooMany
+// where MaxRegistered did before.
+func (m *Manager) RegisterClient(ctx context.Context, c oauth.Client) (r Registered, err error) {
+	id, err := m.newID()
+	if err != nil {
+		return r, err
+	}
+	c.ID, c.Registered = "registered-"+id.String(), m.Now() // never with a dash first, which a command line would take for a flag
+	c.SecretHash, c.WrappedSecret = nil, nil
+	nameRegistered(&c)
+	if r.AccessToken, c.RegistrationTokenHash, err = m.newSecret(); err != nil {
+		return r, err
+	}
+	if usesSecret(c.AuthMethod) {
+		if r.Secret, err = m.giveSecret(&c); err != nil {
+			return r, err
+		}
+	}
+	err = m.create(ctx, &c)
+	r.Client = c
+	return r, err
+}
+
+// nameRegistered names a client that gives no name after its host, which users can judge.
+func nameRegistered(c *oauth.Client) {
+	if c.Name != "" {
+		return
+	}
+	c.Name = c.ID
+	if len(c.RedirectURIs) > 0 {
+		if u, err := url.Parse(c.RedirectURIs[0]); err == nil && u.Hostname() != "" {
+			c.Name = u.Hostname()
+		}
+	}
+}
+
+// ReplaceRegistered replaces all metadata of a client that registered by itself (RFC 7592 §2.2). What is no metadata
+// stays: its secret where the new metadata needs one, and what an operator set.
+func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.Client) (r Registered, err error) {
+	_, r.Client, err = m.changeClient(ctx, id, func(c *oauth.Client) (err error) {
+		before := *c
+		*c = cloneClient(want)
+		keepOperators(c, &before)
+		nameRegistered(c)
+		r.Secret = ""
+		lacks := len(c.SecretHash) == 0 || c.AuthMethod == oauth.AuthSecretJWT && len(c.WrappedSecret) == 0
+		if usesSecret(c.AuthMethod) && lacks {
+			r.Secret, err = m.giveSecret(c)
+		}
+		return err
+	})
+	return r, err
+}
+
+// keepOperators takes over what a registration cannot say. The sector of pairwise subjects is not among it: with other
+// redirect URIs the client would go on seeing the subjects of the old ones' host.
+func keepOperators(c, before *oauth.Client) {
+	c.ID, c.Version, c.Disabled, c.RevokedBefore = before.ID, before.Version, before.Disabled, before.RevokedBefore
+	c.SecretHash, c.WrappedSecret = before.SecretHash, before.WrappedSecret
+	c.RegistrationTokenHash, c.Registered = before.RegistrationTokenHash, before.Registered
+	c.AccessTokenFormat, c.AccessTokenSeconds = before.AccessTokenFormat, before.AccessTokenSeconds
+	c.Audience, c.Resources = before.Audience, before.Resources
+	c.ConsentRequired, c.FramedInteraction = before.ConsentRequired, before.FramedInteraction
+	if before.Can(oauth.CapIntrospection) {
+		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
+	}
+}
+
+// tooManyRegistered tells whether c registers by itself and there is no room for it.
+func tooManyRegistered(c *oauth.Client, clients []oauth.Client) bool {
+	if len(c.RegistrationTokenHash) == 0 {
+		return false
+	}
+	n := 0
+	for i := range clients {
+		if len(clients[i].RegistrationTokenHash) > 0 {
+			n++
+		}
+	}
+	return n >= MaxRegistered
+}
+
+// initialAccess is the content of a sealed initial access token (RFC 7591 §3).
+type initialAccess struct {
+	ID      oauth.ID  `json:"i"`
+	Issued  time.Time `json:"t"`
+	Expires time.Time `json:"x"`
+}
+
+// NewRegistrationToken makes an initial access token: whoever has it may register clients at the issuer until it
+// expires. It is written down nowhere but in the audit log, by its id.
+func (m *Manager) NewRegistrationToken(ctx context.Context, issuer string, valid time.Duration) (text string, expires time.Time, err error) {
+	if valid < time.Minute || valid > MaxRegistrationToken {
+		return "", expires, Invalid{{"valid", fmt.Sprintf("%s is out of range: 1m to %s", valid, MaxRegistrationToken)}}
+	}
+	keys, err := m.openKeys(ctx)
+	if err != nil {
+		return "", expires, err
+	}
+	ring, err := token.NewRing(keys, m.Master, issuer)
+	if err != nil {
+		return "", expires, err
+	}
+	grant := initialAccess{Issued: m.Now(), Expires: m.Now().Add(valid)}
+	if _, err := io.ReadFull(m.Rand, grant.ID[:]); err != nil {
+		return "", expires, err
+	}
+	plain, err := json.Marshal(grant)
+	if err != nil {
+		return "", expires, err
+	}
+	if text, err = ring.Seal(token.KindRegistration, m.Now(), plain); err != nil {
+		return "", expires, err
+	}
+	a, err := m.audit(store.EventRegistrationToken, func(a *store.Audit) {
+		a.Detail = fmt.Sprintf("%s, until %s", grant.ID, grant.Expires.UTC().Format(time.RFC3339))
+	})
+	if err != nil {
+		return "", expires, err
+	}
+	return text, grant.Expires, m.Store.Record(ctx, a)
+}
+
+// OpenRegistrationToken opens an initial access token and returns its id; token.ErrInvalid where it is none or expired,
+// token.ErrUnknownKey where another node may know its key.
+func OpenRegistrationToken(ring *token.Ring, text string, now time.Time) (oauth.ID, error) {
+	plain, err := ring.Open(token.KindRegistration, text)
+	if err != nil {
+		return oauth.ID{}, err
+	}
+	var grant initialAccess
+	if err := json.Unmarshal(plain, &grant); err != nil {
+		return oauth.ID{}, errors.Join(token.ErrInvalid, err)
+	}
+	if !now.Before(grant.Expires) {
+		return oauth.ID{}, token.ErrInvalid
+	}
+	return grant.ID, nil
+}
