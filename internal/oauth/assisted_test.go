@@ -82,20 +82,22 @@ func TestAnswerOrigin(t *testing.T) {
 }
 
 func TestParseAssisted(t *testing.T) {
-	none := oauth.AssistedRequest{MaxAge: oauth.NoMaxAge}
-	with := func(change func(*oauth.AssistedRequest)) oauth.AssistedRequest {
+	none := oauth.AuthenticationRequest{MaxAge: oauth.NoMaxAge}
+	with := func(change func(*oauth.AuthenticationRequest)) oauth.AuthenticationRequest {
 		r := none
 		change(&r)
 		return r
 	}
-	prompt := func(p oauth.Prompt) oauth.AssistedRequest {
-		return with(func(r *oauth.AssistedRequest) { r.Prompt = p })
+	prompt := func(p oauth.Prompt) oauth.AuthenticationRequest {
+		return with(func(r *oauth.AuthenticationRequest) { r.Prompt = p })
 	}
-	maxAge := func(n int) oauth.AssistedRequest { return with(func(r *oauth.AssistedRequest) { r.MaxAge = n }) }
+	maxAge := func(n int) oauth.AuthenticationRequest {
+		return with(func(r *oauth.AuthenticationRequest) { r.MaxAge = n })
+	}
 	login, consent, silent := oauth.Prompt{Login: true}, oauth.Prompt{Consent: true}, oauth.Prompt{None: true}
 	for _, tt := range []struct {
 		raw  string
-		want oauth.AssistedRequest
+		want oauth.AuthenticationRequest
 	}{
 		{"", none},
 		{"prompt=&scope=&force_auth=&nonce=&max_age=&acr_values=&login_hint=&ui_locales=", none},
@@ -129,15 +131,15 @@ func TestParseAssisted(t *testing.T) {
 		{"max_age=0060", maxAge(60)},
 		{"max_age=99999999999", maxAge(math.MaxInt32)},
 		{"max_age=18446744073709551615", maxAge(math.MaxInt32)},
-		{"max_age=60&prompt=none", with(func(r *oauth.AssistedRequest) { r.MaxAge, r.Prompt = 60, silent })},
+		{"max_age=60&prompt=none", with(func(r *oauth.AuthenticationRequest) { r.MaxAge, r.Prompt = 60, silent })},
 
-		{"scope=read", with(func(r *oauth.AssistedRequest) { r.Scope = []string{"read"} })},
-		{"scope=+read++openid+read+", with(func(r *oauth.AssistedRequest) { r.Scope = []string{"read", "openid"} })},
+		{"scope=read", with(func(r *oauth.AuthenticationRequest) { r.Scope = []string{"read"} })},
+		{"scope=+read++openid+read+", with(func(r *oauth.AuthenticationRequest) { r.Scope = []string{"read", "openid"} })},
 		{"scope=+", none},
-		{"nonce=a%20b%22", with(func(r *oauth.AssistedRequest) { r.Nonce = `a b"` })},
-		{"login_hint=al%C3%AFce%3Cb%3E", with(func(r *oauth.AssistedRequest) { r.LoginHint = "alïce<b>" })},
+		{"nonce=a%20b%22", with(func(r *oauth.AuthenticationRequest) { r.Nonce = `a b"` })},
+		{"login_hint=al%C3%AFce%3Cb%3E", with(func(r *oauth.AuthenticationRequest) { r.LoginHint = "alïce<b>" })},
 		{"acr_values=x+y&ui_locales=de+fr", none},
-		{"nonce=" + strings.Repeat("n", 2048), with(func(r *oauth.AssistedRequest) { r.Nonce = strings.Repeat("n", 2048) })},
+		{"nonce=" + strings.Repeat("n", 2048), with(func(r *oauth.AuthenticationRequest) { r.Nonce = strings.Repeat("n", 2048) })},
 	} {
 		got, err := oauth.ParseAssisted(query(t, tt.raw))
 		if err != nil {
@@ -184,7 +186,7 @@ func TestParseAssistedRefuses(t *testing.T) {
 		if code(err) != want {
 			t.Errorf("%.80q: %v; want %s", raw, err, want)
 		}
-		if diff := cmp.Diff(oauth.AssistedRequest{}, got); diff != "" {
+		if diff := cmp.Diff(oauth.AuthenticationRequest{}, got); diff != "" {
 			t.Errorf("%.80q: an error and a request: %s", raw, diff)
 		}
 	}

@@ -132,10 +132,13 @@ func TestNextStep(t *testing.T) {
 }
 
 func TestSilentError(t *testing.T) {
-	if e := oauth.SilentError(oauth.StepAuthenticate); e.Code != oauth.InteractionRequired {
+	if e := message.SilentError(oauth.StepAuthenticate); e.Code != oauth.InteractionRequired {
 		t.Errorf("no session: %v", e)
 	}
-	if e := oauth.SilentError(oauth.StepConsent); e.Code != oauth.ConsentRequired {
+	if e := (&oauth.Flow{Ending: oauth.EndRedirect}).SilentError(oauth.StepAuthenticate); e.Code != oauth.LoginRequired {
+		t.Errorf("nobody is signed in, by redirect: %s", e.Code)
+	}
+	if e := message.SilentError(oauth.StepConsent); e.Code != oauth.ConsentRequired {
 		t.Errorf("no consent: %v", e)
 	}
 }

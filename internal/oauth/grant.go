@@ -25,6 +25,11 @@ const (
 	GrantAssistedToken GrantType = "urn:ietf:params:oauth:grant-type:assisted_token"
 )
 
+// GrantCapability lists the grant types of the token endpoint, with the capability that each needs.
+var GrantCapability = map[GrantType]Capability{
+	GrantCode: CapCode, GrantRefresh: CapRefresh, GrantClientCredentials: CapClientCredentials,
+}
+
 // ParseGrantType reads the grant type of a token request, none of whose parameters may be repeated (RFC 6749 §3.2), save
 // those that say otherwise (RFC 8707 §2, RFC 8693 §2.1).
 func ParseGrantType(q url.Values) (GrantType, *Error) {

@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,7 +138,8 @@ func TestCapabilityOnBothSides(t *testing.T) {
 	if p.Can("implicit") {
 		t.Error("the profile can what does not exist")
 	}
-	if (&oauth.Client{}).IsPublic() != true || (&oauth.Client{SecretHash: []byte{1}}).IsPublic() {
+	confidential := &oauth.Client{ClientAuthentication: oauth.ClientAuthentication{SecretHash: []byte{1}}}
+	if (&oauth.Client{}).IsPublic() != true || confidential.IsPublic() {
 		t.Error("IsPublic")
 	}
 	if (&oauth.Client{ID: "a"}).DisplayName() != "a" || (&oauth.Client{ID: "a", Name: "An app"}).DisplayName() != "An app" {
@@ -149,20 +151,20 @@ func TestCapabilityOnBothSides(t *testing.T) {
 }
 
 func TestUserInfoByScope(t *testing.T) {
-	a := &standing(0).Account
-	sub := a.Subject()
-	for scope, want := range map[string]oauth.UserInfo{
-		"":                     {Subject: sub},
-		"openid":               {Subject: sub},
-		"openid email":         {Subject: sub, Email: "alice@example.com"},
-		"openid profile":       {Subject: sub, Name: "Alice A.", PreferredUsername: "alice"},
-		"openid profile email": {Subject: sub, Name: "Alice A.", PreferredUsername: "alice", Email: "alice@example.com"},
+	a, p := &standing(0).Account, oauth.DefaultProfile()
+	a.Attributes = json.RawMessage(`{"given_name": "Alice", "email_verified": true, "shoe_size": 38, "iss": "mine"}`)
+	for scope, want := range map[string]string{
+		"":                     `{"sub":"s"}`,
+		"openid":               `{"sub":"s"}`,
+		"openid email":         `{"email":"alice@example.com","email_verified":true,"sub":"s"}`,
+		"openid profile":       `{"given_name":"Alice","name":"Alice A.","preferred_username":"alice","sub":"s"}`,
+		"openid profile email": `{"email":"alice@example.com","email_verified":true,"given_name":"Alice","name":"Alice A.","preferred_username":"alice","sub":"s"}`,
 	} {
-		values, err := oauth.ParseScope(scope)
+		got, err := json.Marshal(oauth.UserInfo(&oauth.AccessToken{Subject: "s", Scope: strings.Fields(scope)}, a, &p))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, oauth.NewUserInfo(a, values)); diff != "" {
+		if diff := cmp.Diff(want, string(got)); diff != "" {
 			t.Errorf("scope %q: %s", scope, diff)
 		}
 	}

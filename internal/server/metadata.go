@@ -134,8 +134,8 @@ func (s *Server) authMethods() []oauth.AuthMethod {
 
 func supportedGrants(p *oauth.Profile) []oauth.GrantType {
 	grants := []oauth.GrantType{}
-	for grant, g := range grantTypes {
-		if p.Can(g.capability) {
+	for grant, capability := range oauth.GrantCapability {
+		if p.Can(capability) {
 			grants = append(grants, grant)
 		}
 	}

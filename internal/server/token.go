@@ -25,16 +25,6 @@ type tokenRequest struct {
 	spends []store.OneTime
 }
 
-// grantTypes are the ways to a token, and the capability that each needs.
-var grantTypes = map[oauth.GrantType]struct {
-	capability oauth.Capability
-	handle     func(*Server, *tokenRequest) (*oauth.TokenResponse, *oauth.Error)
-}{
-	oauth.GrantCode:              {oauth.CapCode, (*Server).redeemCode},
-	oauth.GrantRefresh:           {oauth.CapRefresh, (*Server).refreshTokens},
-	oauth.GrantClientCredentials: {oauth.CapClientCredentials, (*Server).clientCredentials},
-}
-
 // token is the token endpoint (RFC 6749 §3.2).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.answerToken(w, r)
@@ -60,18 +50,25 @@ func (s *Server) answerToken(w http.ResponseWriter, r *http.Request) (*oauth.Tok
 	if err != nil {
 		return nil, err
 	}
-	g, known := grantTypes[grantType]
+	capability, known := oauth.GrantCapability[grantType]
 	switch {
 	case !known:
 		return nil, oauth.Errorf(oauth.UnsupportedGrantType, "This grant_type is not supported here.")
-	case !mayUse(snap, caller.client, g.capability):
-		return nil, oauth.Errorf(oauth.UnauthorizedClient, "This needs the capability %s, of the client %s and of the token service profile.", g.capability, caller.client.ID)
+	case !mayUse(snap, caller.client, capability):
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "This needs the capability %s, of the client %s and of the token service profile.", capability, caller.client.ID)
 	}
 	q := &tokenRequest{Request: r, snap: snap, client: caller.client, form: r.PostForm, spends: caller.spends}
 	if err := s.prove(w, q, caller.certificate); err != nil {
 		return nil, err
 	}
-	return g.handle(s, q)
+	switch grantType {
+	case oauth.GrantCode:
+		return s.redeemCode(q)
+	case oauth.GrantRefresh:
+		return s.refreshTokens(q)
+	default:
+		return s.clientCredentials(q)
+	}
 }
 
 // mayUse demands the capability. A code that came with other answers was asked for by the capability hybrid.

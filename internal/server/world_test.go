@@ -146,7 +146,8 @@ func (w *world) addClients(ctx context.Context) {
 		{ID: "foreign", Name: "Foreign", Capabilities: assisted, AllowedOrigins: []oauth.OriginPattern{appOrigin},
 			Scope: []string{"openid", "read", "email"}, ConsentRequired: true},
 		{ID: "jwt", Name: "JWT", Capabilities: assisted, AllowedOrigins: []oauth.OriginPattern{appOrigin}, Scope: []string{"openid", "read"},
-			AccessTokenFormat: oauth.FormatJWT, IDTokenAlg: oauth.RS256, Audience: []string{"https://api.example"}},
+			ClientTokens: oauth.ClientTokens{
+				AccessTokenFormat: oauth.FormatJWT, IDTokenAlg: oauth.RS256, Audience: []string{"https://api.example"}}},
 	} {
 		w.must(w.manager.CreatePublicClient(ctx, c))
 	}

@@ -81,14 +81,14 @@ func TestDecodeAccessRefuses(t *testing.T) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
 	}
-	head := good[:33]
+	head := good[:49]
 	tests := map[string][]byte{
 		"something behind": append(good[:len(good):len(good)], 0),
-		"another version":  append([]byte{2}, good[1:]...),
-		"long string":      append(head[:33:33], 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
-		"endless varint":   append(head[:33:33], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
-		"many scopes":      append(append(head[:33:33], 0, 0, 0, 0, 0xac, 2), make([]byte, 300)...),
-		"absent scopes":    append(head[:33:33], 0, 0, 0, 0, 100, 1),
+		"another version":  append([]byte{1}, good[1:]...),
+		"long string":      append(head[:49:49], 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
+		"endless varint":   append(head[:49:49], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"many scopes":      append(append(head[:49:49], 0, 0, 0, 0, 0xac, 2), make([]byte, 300)...),
+		"absent scopes":    append(head[:49:49], 0, 0, 0, 0, 100, 1),
 		"endless":          append(good[:len(good):len(good)], make([]byte, 1<<20)...),
 	}
 	for name, b := range tests {
