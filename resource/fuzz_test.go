@@ -34,9 +34,9 @@ func FuzzAuthorization(f *testing.F) {
 }
 
 func FuzzProof(f *testing.F) {
-	key := jose.JSONWebKey{Key: privateKey(&testing.T{}, jose.ES256)}
+	key := jose.JSONWebKey{Key: privateKey(f, jose.ES256)}
 	header := map[string]any{"typ": "dpop+jwt", "jwk": key.Public()}
-	f.Add(sign(&testing.T{}, key, jose.ES256, header, map[string]any{
+	f.Add(sign(f, key, jose.ES256, header, map[string]any{
 		"jti": "1", "htm": "GET", "htu": "https://api.example.com/%7e?x#y", "iat": 1_800_000_000, "ath": "x",
 	}))
 	f.Add("eyJhbGciOiJub25lIn0.e30.")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -128,23 +130,55 @@ func TestRefusedTokenIsRememberedShortly(t *testing.T) {
 }
 
 func TestConcurrentQuestionsAreOne(t *testing.T) {
-	i := newIssuer(t)
-	i.hold = make(chan struct{})
-	rule := i.verifier(ByIntrospection(apiID, secret)).Require()
-	i.handle("good", nil)
+	const callers = 32
+	var questions, arrived atomic.Int32
+	answer := make(chan struct{})
+	now := time.Now()
+	a := newAnswers(time.Minute, func() time.Time {
+		if arrived.Add(1) == callers {
+			close(answer)
+		}
+		return now
+	}, func(context.Context, string) (Token, error) {
+		questions.Add(1)
+		<-answer
+		return Token{Subject: "alice"}, nil
+	})
 	var wg sync.WaitGroup
-	for range 32 {
+	for range callers {
 		wg.Go(func() {
-			if w := call(rule, "Authorization", "Bearer good"); w.Code != http.StatusOK {
-				t.Errorf("status %d", w.Code)
+			if got, err := a.get(t.Context(), "good"); err != nil || got.Subject != "alice" {
+				t.Errorf("%v %v", got, err)
 			}
 		})
 	}
-	<-i.asked
-	close(i.hold)
 	wg.Wait()
-	if n, _ := i.counts(); n != 1 {
+	if n := questions.Load(); n != 1 {
 		t.Errorf("%d questions, want 1", n)
+	}
+}
+
+func TestCallerThatLeavesCancelsNobodyElse(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	a := newAnswers(time.Minute, time.Now, func(ctx context.Context, _ string) (Token, error) {
+		close(asked)
+		<-answer
+		return Token{}, ctx.Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() {
+		_, err := a.get(ctx, "good")
+		left <- err
+	}()
+	<-asked
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller that left got %v", err)
+	}
+	close(answer)
+	if _, err := a.get(t.Context(), "good"); err != nil {
+		t.Errorf("the caller that stayed got %v", err)
 	}
 }
 

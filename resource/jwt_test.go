@@ -118,6 +118,24 @@ func TestUnknownKeyIsLookedForOnceInAWhile(t *testing.T) {
 	status(unknown, 401, 3)
 }
 
+func TestUnknownKeyOfAServerThatIsDown(t *testing.T) {
+	i := newIssuer(t)
+	old := i.addKey("old", jose.ES256)
+	rule := i.verifier(ByJWT()).Require()
+	call(rule, "Authorization", "Bearer "+i.jwt(old, nil))
+	i.clock.forward(renewEvery)
+	fresh := i.jwt(i.addKey("fresh", jose.ES256), nil)
+	i.setDown(true)
+	for range 2 {
+		if w := call(rule, "Authorization", "Bearer "+fresh); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("whether its key is a good one is not known: %d %s", w.Code, w.Body)
+		}
+	}
+	if w := call(rule, "Authorization", "Bearer "+i.jwt(old, nil)); w.Code != http.StatusOK {
+		t.Errorf("a key that is known: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestWithdrawnKeyEndsWithTheKeySet(t *testing.T) {
 	i := newIssuer(t)
 	key := i.addKey("k1", jose.ES256)

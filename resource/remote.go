@@ -45,21 +45,22 @@ func (r *remote[T]) get(ctx context.Context) (T, error) {
 	case r.attempt != nil && r.has(now, keptFor):
 		// Somebody else is at it. What is there will do meanwhile.
 	case r.attempt != nil || now.Sub(r.tried) >= r.pause():
-		return r.await(ctx, r.begin(now))
+		return r.await(ctx, r.begin(now), r.outcome)
 	}
 	defer r.mu.Unlock()
-	return r.outcome(now)
+	return r.outcome()
 }
 
-// renewed returns the document read anew, save where that was tried within the last ten seconds.
+// renewed returns the document read anew, save where that was tried within the last ten seconds. Unlike get it fails where
+// the latest attempt did: what is not in an old document may be in the new one.
 func (r *remote[T]) renewed(ctx context.Context) (T, error) {
 	r.mu.Lock()
 	now := r.now()
 	if r.attempt != nil || now.Sub(r.tried) >= renewEvery {
-		return r.await(ctx, r.begin(now))
+		return r.await(ctx, r.begin(now), r.latest)
 	}
 	defer r.mu.Unlock()
-	return r.outcome(now)
+	return r.latest()
 }
 
 func (r *remote[T]) has(now time.Time, age time.Duration) bool {
@@ -73,10 +74,23 @@ func (r *remote[T]) pause() time.Duration {
 	return renewEvery
 }
 
-func (r *remote[T]) outcome(now time.Time) (T, error) {
-	if r.has(now, keptFor) {
+// outcome is the document while it is kept. r.mu is held.
+func (r *remote[T]) outcome() (T, error) {
+	if r.has(r.now(), keptFor) {
 		return r.value, nil
 	}
+	return r.failed()
+}
+
+// latest is what the last attempt brought. r.mu is held.
+func (r *remote[T]) latest() (T, error) {
+	if r.err == nil {
+		return r.value, nil
+	}
+	return r.failed()
+}
+
+func (r *remote[T]) failed() (T, error) {
 	var none T
 	return none, fmt.Errorf("the server cannot be reached: %w", r.err)
 }
@@ -104,8 +118,8 @@ func (r *remote[T]) begin(now time.Time) <-chan struct{} {
 	return done
 }
 
-// await gives up r.mu and waits for the attempt.
-func (r *remote[T]) await(ctx context.Context, done <-chan struct{}) (T, error) {
+// await gives up r.mu and waits for the attempt and its result.
+func (r *remote[T]) await(ctx context.Context, done <-chan struct{}, result func() (T, error)) (T, error) {
 	r.mu.Unlock()
 	select {
 	case <-done:
@@ -115,5 +129,5 @@ func (r *remote[T]) await(ctx context.Context, done <-chan struct{}) (T, error) 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.outcome(r.now())
+	return result()
 }

@@ -4,10 +4,8 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -74,18 +72,12 @@ func fromDemo(o *reactapi.Options, data string) error {
 		}
 		o.ClientSecret = strings.TrimSpace(string(secret))
 	}
-	if o.CAFile != "" {
-		return nil
+	if ca := filepath.Join(data, "ca.crt"); o.CAFile == "" {
+		if _, err := os.Stat(ca); err == nil { // without it, the system's authorities have to do
+			o.CAFile = ca
+		}
 	}
-	ca := filepath.Join(data, "ca.crt")
-	_, err := os.Stat(ca)
-	if err == nil {
-		o.CAFile = ca
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the system's authorities have to do
-	}
-	return err
+	return nil
 }
 
 // defaultData is where `usher demo` keeps its data.
