@@ -27,5 +27,9 @@
 //
 // What hangs off something is inserted by a statement that locks it (a delegation: account, session and
 // client); what ends something removes the parent first and the rest in a later statement, which therefore
-// sees everything that was inserted before.
+// sees everything that was inserted before. A family locks its delegation, which stands for the rest: all that ends
+// families deletes the delegations before them.
+//
+// A one-time value is spent by inserting its hash: of many that try, the database lets one through and has the
+// others wait for its commit. A code's second use therefore sees the family of its first, and ends it.
 package sqlstore

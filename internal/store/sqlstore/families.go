@@ -25,10 +25,12 @@ const (
 		LEFT JOIN session s ON s.id = d.session_id`
 	insertFamilyText = `INSERT INTO refresh_family (id, delegation_id, session_id, account_id, client_id, offline,
 			generation, rotated, auth_time, amr, acr, created, expires)
-		SELECT $1, d.id, s.id, s.account_id, c.id, $3, $4, $5, $6, $7, $8, $9, $10
+		SELECT $1, d.id, d.session_id, d.account_id, d.client_id, $3, $4, $5, $6, $7, $8, $9, $10
 		FROM delegation d JOIN session s ON s.id = d.session_id JOIN account a ON a.id = s.account_id JOIN client c ON c.id = d.client_id`
 	insertFamilyWhere = `
-		WHERE d.id = $2 AND d.client_id = $12 AND s.ends > $11 AND a.locked = 0 AND c.disabled = 0`
+		WHERE d.id = $2 AND d.client_id = $12 AND s.ends > $11 AND a.locked = 0 AND c.disabled = 0
+		FOR SHARE OF d
+		ON CONFLICT (id) DO NOTHING`
 	// familyThere is the condition that what a family hangs off is there (a consent takes its families with it).
 	familyThere = `(offline = 1 OR EXISTS (SELECT 1 FROM delegation d WHERE d.id = refresh_family.delegation_id))`
 )
@@ -36,14 +38,13 @@ const (
 var (
 	insertSpent = sql(`INSERT INTO spent (hash, expires) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING RETURNING expires`)
 
-	// insertFamily and insertOfflineFamily demand, in the statement that inserts, that all it hangs off is alive. A
-	// family that is there already shows a code that was used before, which is found out beside them.
-	insertFamily = sql(insertFamilyText + insertFamilyWhere + `
-		FOR SHARE OF a, s, c, d
-		ON CONFLICT (id) DO NOTHING`)
-	insertOfflineFamily = sql(insertFamilyText + ` JOIN consent p ON p.account_id = s.account_id AND p.client_id = c.id` + insertFamilyWhere + `
-		FOR SHARE OF a, s, c, p, d
-		ON CONFLICT (id) DO NOTHING`)
+	// insertFamily and insertOfflineFamily demand, in the statement that inserts, that all it hangs off is alive. They
+	// lock the delegation alone: whatever ends a session, account, client or consent deletes its delegations and, in
+	// a later statement, its families. A family that is there already shows a code that was used before, which is
+	// found out beside them.
+	insertFamily        = sql(insertFamilyText + insertFamilyWhere)
+	insertOfflineFamily = sql(insertFamilyText + ` JOIN consent p ON p.account_id = d.account_id AND p.client_id = d.client_id` +
+		insertFamilyWhere)
 
 	familyStanding = sql(`SELECT ` + standingColumns + `, ` + familyColumns + familyJoins + `
 		LEFT JOIN consent c ON c.account_id = f.account_id AND c.client_id = f.client_id

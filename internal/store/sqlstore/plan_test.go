@@ -35,7 +35,7 @@ func TestHotReadsUseUniqueKeys(t *testing.T) {
 	s := openURL(t, sqliteURL(t))
 	conn := <-s.db.(*sqliteEngine).readers
 	defer func() { s.db.(*sqliteEngine).readers <- conn }()
-	for _, statement := range []*statement{standingByCookie, standingByID, standingByChild, tokenStanding} {
+	for _, statement := range []*statement{standingByCookie, standingByID, standingByChild, tokenStanding, tokenStandingOfFamily, familyStanding, selectRevocation, selectDevice} {
 		for _, step := range plan(t, conn, statement) {
 			unique := strings.Contains(step, "PRIMARY KEY") || strings.Contains(step, "sqlite_autoindex")
 			if !strings.HasPrefix(step, "SEARCH") || !unique {

@@ -89,15 +89,21 @@ func testListAccounts(f *fixture) {
 func testUpdateAccount(f *fixture) {
 	ctx := f.Context()
 	acc, other := f.account(), f.account()
-	acc.Username, acc.Name, acc.Email = "new-"+acc.Username, "New", "new@example.com"
+	acc.Username, acc.Name, acc.Email, acc.Attributes = "new-"+acc.Username, "New", "new@example.com", []byte(`{"locale":"sv"}`)
 	f.must(f.st.UpdateAccount(ctx, acc, 1, store.Audit{}))
 	got, err := f.st.AccountByName(ctx, acc.Username)
 	f.must(err)
 	acc.Version = 2
 	f.same("account", got, acc)
+	acc.Attributes = nil
+	f.must(f.st.UpdateAccount(ctx, acc, 2, store.Audit{}))
+	got, err = f.st.Account(ctx, acc.ID)
+	f.must(err)
+	acc.Version = 3
+	f.same("account without attributes", got, acc)
 	f.want("old version", f.st.UpdateAccount(ctx, acc, 1, store.Audit{}), store.ErrConflict)
 	acc.Username = other.Username
-	f.want("taken name", f.st.UpdateAccount(ctx, acc, 2, store.Audit{}), store.ErrConflict)
+	f.want("taken name", f.st.UpdateAccount(ctx, acc, 3, store.Audit{}), store.ErrConflict)
 	acc.ID, acc.Username = newID(), "unknown-"+newID().String()
 	f.want("unknown account", f.st.UpdateAccount(ctx, acc, 1, store.Audit{}), store.ErrNotFound)
 }

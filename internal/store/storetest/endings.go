@@ -22,6 +22,7 @@ type world struct {
 	child       *oauth.ChildSession
 	delegations map[string]oauth.Delegation
 	consents    map[string]oauth.Consent
+	families    map[string]oauth.Family
 	token       oauth.ID
 }
 
@@ -46,6 +47,13 @@ func (f *fixture) world() *world {
 	for _, c := range w.consents {
 		f.must(f.st.GrantConsent(f.Context(), c, store.Audit{}))
 	}
+	w.families = map[string]oauth.Family{
+		"code s1 x":    f.family(w.s1, w.delegations["s1 x"], false),
+		"code s1 y":    f.family(w.s1, w.delegations["s1 y"], false),
+		"code s2 x":    f.family(w.s2, w.delegations["s2 x"], false),
+		"offline s1 x": f.family(w.s1, w.delegations["s1 x"], true),
+		"offline s3 x": f.family(w.s3, w.delegations["s3 x"], true),
+	}
 	return w
 }
 
@@ -66,6 +74,12 @@ func (f *fixture) ended(w *world) []string {
 		if err == nil && standing.Revoked {
 			over["token"] = true
 		}
+	}
+	for name, family := range w.families {
+		_, err := f.st.FamilyStanding(ctx, family.ID)
+		note(name, err)
+		_, byToken := f.st.TokenStanding(ctx, oauth.AccessToken{ID: newID(), FamilyID: family.ID})
+		f.want(name+" by its token", byToken, err)
 	}
 	for name, s := range map[string]oauth.Session{"s1": w.s1, "s2": w.s2, "s3": w.s3} {
 		note(name, f.sessionError(s.ID))
@@ -97,6 +111,10 @@ func (f *fixture) ended(w *world) []string {
 func testEndings(f *fixture) {
 	ctx := f.Context()
 	none := oauth.ID{}
+	s1 := []string{"child", "code s1 x", "code s1 y", "s1", "s1 x", "s1 y"}
+	s2 := []string{"code s2 x", "s2", "s2 x"}
+	ann := slices.Concat(s1, s2, []string{"offline s1 x"})
+	x := []string{"child", "code s1 x", "code s2 x", "offline s1 x", "offline s3 x", "s1 x", "s2 x", "s3 x"}
 	for _, row := range []struct {
 		event string
 		do    func(w *world) error
@@ -106,77 +124,83 @@ func testEndings(f *fixture) {
 		{"access token revoked", func(w *world) error {
 			return f.st.RevokeToken(ctx, w.token, f.now.Add(time.Hour), store.Audit{})
 		}, []string{"token"}},
+		{"family ended", func(w *world) error {
+			return f.st.EndFamily(ctx, w.families["code s1 x"].ID, store.Audit{})
+		}, []string{"code s1 x"}},
+		{"offline family ended", func(w *world) error {
+			return f.st.EndFamily(ctx, w.families["offline s1 x"].ID, store.Audit{})
+		}, []string{"offline s1 x"}},
+		{"code used again", func(w *world) error {
+			family := w.families["offline s1 x"]
+			f.wantSpent("second use", f.st.Redeem(ctx, f.codeOf(family), nil, family, f.now, store.Audit{}), "code")
+			return nil
+		}, []string{"offline s1 x"}},
 		{"delegation ended", func(w *world) error {
 			return f.st.EndDelegation(ctx, w.delegations["s1 x"].ID, store.Audit{})
-		}, []string{"s1 x"}},
-		{"logout", func(w *world) error {
-			return f.endSession(w.s1.ID)
-		}, []string{"child", "s1", "s1 x", "s1 y"}},
-		{"logout by the child's ID", func(w *world) error {
-			return f.endSession(w.child.ID)
-		}, []string{"child", "s1", "s1 x", "s1 y"}},
-		{"logout of what is over", func(w *world) error {
-			return f.endSession(newID())
-		}, nil},
+		}, []string{"code s1 x", "s1 x"}},
+		{"logout", func(w *world) error { return f.endSession(w.s1.ID) }, s1},
+		{"logout by the child's ID", func(w *world) error { return f.endSession(w.child.ID) }, s1},
+		{"logout of what is over", func(w *world) error { return f.endSession(newID()) }, nil},
 		{"child ended", func(w *world) error {
 			return f.st.EndChild(ctx, w.child.CookieHash)
 		}, []string{"child"}},
 		{"session replaced", func(w *world) error {
 			return f.st.StartSession(ctx, 1, f.newSession(w.bob), nil, [][]byte{w.s1.CookieHash}, store.Audit{})
-		}, []string{"child", "s1", "s1 x", "s1 y"}},
+		}, s1},
 		{"session expired", func(w *world) error {
 			_, err := f.st.Purge(ctx, w.s1.Expires, 24*time.Hour, 1000)
 			return err
-		}, []string{"child", "s1", "s1 x", "s1 y"}},
+		}, s1},
 		{"consent withdrawn", func(w *world) error {
 			return f.st.WithdrawConsent(ctx, w.ann.ID, w.x.ID, store.Audit{})
-		}, []string{"ann x", "s1 x", "s2 x"}},
+		}, []string{"ann x", "code s1 x", "code s2 x", "offline s1 x", "s1 x", "s2 x"}},
 		{"password changed", func(w *world) error {
 			return f.st.SetPassword(ctx, w.ann.ID, "new", none, store.Audit{})
-		}, []string{"child", "s1", "s1 x", "s1 y", "s2", "s2 x"}},
+		}, ann},
 		{"password changed, one session kept", func(w *world) error {
 			return f.st.SetPassword(ctx, w.ann.ID, "new", w.s1.ID, store.Audit{})
-		}, []string{"s2", "s2 x"}},
+		}, append(s2, "offline s1 x")},
 		{"account locked", func(w *world) error {
 			return f.st.SetLocked(ctx, w.ann.ID, true, store.Audit{})
-		}, []string{"ann x", "ann y", "child", "s1", "s1 x", "s1 y", "s2", "s2 x"}},
+		}, append(ann, "ann x", "ann y")},
 		{"account locked and unlocked: consents are there again", func(w *world) error {
 			f.must(f.st.SetLocked(ctx, w.ann.ID, true, store.Audit{}))
 			return f.st.SetLocked(ctx, w.ann.ID, false, store.Audit{})
-		}, []string{"child", "s1", "s1 x", "s1 y", "s2", "s2 x"}},
+		}, ann},
 		{"account removed", func(w *world) error {
 			return f.st.RemoveAccount(ctx, w.ann.ID, store.Audit{})
-		}, []string{"ann x", "ann y", "child", "s1", "s1 x", "s1 y", "s2", "s2 x"}},
+		}, append(ann, "ann x", "ann y")},
 		{"client disabled", func(w *world) error {
 			w.x.Disabled = true
 			return f.st.PutClient(ctx, w.x, 1, store.Audit{})
-		}, []string{"child", "s1 x", "s2 x", "s3 x"}},
+		}, x},
 		{"client changed", func(w *world) error {
 			w.x.Name = "New"
 			return f.st.PutClient(ctx, w.x, 1, store.Audit{})
 		}, nil},
 		{"client removed", func(w *world) error {
 			return f.st.RemoveClient(ctx, w.x.ID, store.Audit{})
-		}, []string{"ann x", "bob x", "child", "s1 x", "s2 x", "s3 x"}},
+		}, append(x, "ann x", "bob x")},
 	} {
 		w := f.world()
 		f.must(row.do(w))
-		f.same(row.event+" ends", f.ended(w), row.ends)
+		f.same(row.event+" ends", f.ended(w), slices.Sorted(slices.Values(row.ends)))
 	}
 }
 
 // testNothingRevives undoes what can be undone: tokens from before stay dead.
 func testNothingRevives(f *fixture) {
 	ctx := f.Context()
+	x := []string{"child", "code s1 x", "code s2 x", "offline s1 x", "offline s3 x", "s1 x", "s2 x", "s3 x"}
 	w := f.world()
 	w.x.Disabled = true
 	f.must(f.st.PutClient(ctx, w.x, 1, store.Audit{}))
 	w.x.Disabled = false
 	f.must(f.st.PutClient(ctx, w.x, 2, store.Audit{}))
-	f.same("client enabled again", f.ended(w), []string{"child", "s1 x", "s2 x", "s3 x"})
+	f.same("client enabled again", f.ended(w), x)
 
 	w = f.world()
 	f.must(f.st.RemoveClient(ctx, w.x.ID, store.Audit{}))
 	f.must(f.st.PutClient(ctx, w.x, 0, store.Audit{}))
-	f.same("client made again", f.ended(w), []string{"ann x", "bob x", "child", "s1 x", "s2 x", "s3 x"})
+	f.same("client made again", f.ended(w), slices.Concat([]string{"ann x", "bob x"}, x))
 }

@@ -73,6 +73,13 @@ func visit(f *fixture, acc oauth.Account, c oauth.Client, bucket int) error {
 	if err != nil {
 		return ignoreEnded(err)
 	}
+	family := f.newFamily(s, d, bucket%2 == 0)
+	if err := f.st.Redeem(ctx, f.codeOf(family), []store.OneTime{f.oneTime("proof")}, family, f.now, f.audit(store.EventFamilyStarted)); err != nil {
+		return ignoreEnded(err)
+	}
+	if err := f.st.RotateRefresh(ctx, family.ID, 0, f.now, nil); err != nil {
+		return ignoreEnded(err)
+	}
 	for range 4 {
 		if _, err := f.st.Standing(ctx, s.CookieHash, c.ID); err != nil {
 			return ignoreEnded(err)

@@ -184,7 +184,33 @@ func testPurgeBatches(f *fixture) {
 	}
 }
 
-// testOneQuery counts what a silent renewal and an introspection cost.
+// testPurgeUsed: one-time values are kept an hour longer than they matter, families and device requests are not.
+func testPurgeUsed(f *fixture) {
+	ctx := f.Context()
+	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), nil))
+	s, c := f.session(f.account()), f.client()
+	family := f.family(s, f.delegation(s, c.ID), false) // 23 hours from here
+	device := f.device(c.ID)                            // ten minutes
+	value := f.oneTime("proof")                         // one minute, as the family's code
+	f.must(f.st.Spend(ctx, value))
+	purge := func(what string, at time.Time, want int) {
+		f.Helper()
+		n, err := f.st.Purge(ctx, at, 1000*time.Hour, 100)
+		f.must(err)
+		f.same("purged "+what, n, want)
+	}
+	purge("before anything expired", value.Expires, 0)
+	f.wantSpent("a value that expired", f.st.Spend(ctx, value), "proof")
+	purge("device request", device.Expires, 1)
+	_, err := f.st.PollDevice(ctx, device.UserCodeHash, f.now)
+	f.want("purged device request", err, store.ErrNotFound)
+	purge("session", s.LastUsed.Add(s.IdleTimeout), 1)
+	purge("an hour later", value.Expires.Add(time.Hour), 2)
+	f.must(f.st.Spend(ctx, value))
+	purge("the same again, and the family", family.Expires, 2)
+}
+
+// testOneQuery counts what a silent renewal, an introspection and a refresh cost, and which writes are one statement.
 func testOneQuery(f *fixture) {
 	ctx := f.Context()
 	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), nil))
@@ -192,6 +218,7 @@ func testOneQuery(f *fixture) {
 	s, child := f.newSession(f.account()), f.newChild(c.ID)
 	f.must(f.st.StartSession(ctx, 1, s, child, nil, store.Audit{}))
 	d := f.delegation(s, c.ID)
+	family, device := f.family(s, d, false), f.device(c.ID)
 	for name, read := range map[string]func() error{
 		"Standing": func() error { _, err := f.st.Standing(ctx, s.CookieHash, c.ID); return err },
 		"ChildStanding": func() error {
@@ -199,11 +226,30 @@ func testOneQuery(f *fixture) {
 			return err
 		},
 		"TokenStanding": func() error { _, err := f.tokenStanding(d.ID, newID()); return err },
+		"TokenStanding of a family": func() error {
+			_, err := f.st.TokenStanding(ctx, oauth.AccessToken{ID: newID(), FamilyID: family.ID})
+			return err
+		},
+		"TokenStanding of nobody": func() error { _, err := f.st.TokenStanding(ctx, oauth.AccessToken{ID: newID()}); return err },
+		"FamilyStanding":          func() error { _, err := f.st.FamilyStanding(ctx, family.ID); return err },
+		"Device":                  func() error { _, err := f.st.Device(ctx, device.UserCodeHash, f.now); return err },
 	} {
 		before := f.st.Stats()
 		f.must(read())
 		after := f.st.Stats()
 		before.Reads++
+		f.same(name+" costs", after, before)
+	}
+	for name, write := range map[string]func() error{
+		"Spend":         func() error { return f.st.Spend(ctx, f.oneTime("proof")) },
+		"RotateRefresh": func() error { return f.st.RotateRefresh(ctx, family.ID, 0, f.now, nil) },
+		"PollDevice":    func() error { _, err := f.st.PollDevice(ctx, device.UserCodeHash, f.now); return err },
+	} {
+		before := f.st.Stats()
+		f.must(write())
+		after := f.st.Stats()
+		before.Writes++
+		before.Commits++
 		f.same(name+" costs", after, before)
 	}
 }

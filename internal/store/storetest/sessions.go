@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -15,6 +16,7 @@ var sessionTests = map[string]func(*fixture){
 	"refused session ends nothing": testRefusedSession,
 	"renew session":                testRenewSession,
 	"touch session":                testTouchSession,
+	"end session":                  testEndSession,
 }
 
 func testStanding(f *fixture) {
@@ -190,4 +192,27 @@ func testTouchSession(f *fixture) {
 	f.must(f.st.TouchSession(ctx, s.ID, later.Add(s.IdleTimeout)))
 	f.same("last use of a session that was over", lastUsed(), later)
 	f.must(f.st.TouchSession(ctx, newID(), later))
+}
+
+// testEndSession: whoever ends a session hears which clients are to be told.
+func testEndSession(f *fixture) {
+	ctx := f.Context()
+	x, y := f.client(), f.client()
+	s := f.session(f.account())
+	f.delegation(s, x.ID)
+	f.delegation(s, y.ID)
+	a := f.audit(store.EventSignOut)
+	got, err := f.st.EndSession(ctx, s.ID, a)
+	f.must(err)
+	f.same("clients", got, slices.Sorted(slices.Values([]string{x.ID, y.ID})))
+	if !f.hasAudit(a) {
+		f.Error("the end was not recorded")
+	}
+	again := f.audit(store.EventSignOut)
+	got, err = f.st.EndSession(ctx, s.ID, again)
+	f.must(err)
+	f.same("clients of what is over", got, []string(nil))
+	if f.hasAudit(again) {
+		f.Error("the end of what is over was recorded")
+	}
 }

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"audit":                  testAudit,
 		"purge":                  testPurge,
 		"purge in batches":       testPurgeBatches,
+		"purge what was used":    testPurgeUsed,
 		"hot reads in one query": testOneQuery,
 		"closed":                 testClosed,
 	}
@@ -34,7 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		t.Fatal(err)
 	}
 	for _, group := range []map[string]func(*fixture){
-		configurationTests, accountTests, sessionTests, grantTests, otherTests, endingTests, raceTests, loadTests,
+		configurationTests, accountTests, sessionTests, grantTests, familyTests, deviceTests, otherTests, endingTests, raceTests,
+		familyRaces, deviceRaces, loadTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(newFixture(t, shared)) })
@@ -128,7 +130,7 @@ func (f *fixture) account() oauth.Account {
 	id := newID()
 	acc := oauth.Account{
 		ID: id, Username: "user-" + id.String(), Name: "Jane Doe", Email: "jane@example.com",
-		PasswordHash: "$argon2id$...", Created: f.now, Version: 1,
+		Attributes: []byte(`{"locale": "en",  "address": {"country": "SE"}}`), PasswordHash: "$argon2id$...", Created: f.now, Version: 1,
 	}
 	f.must(f.st.CreateAccount(f.Context(), acc, store.Audit{}))
 	return acc
