@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func TestChallenges(t *testing.T) {
 		{"an empty header is nothing", bearer.Require(), []string{"Authorization", ""}, 401, []string{"Bearer"}},
 		{"a header of no token", bearer.Require(), []string{"Authorization", "Bearer"}, 400, []string{"Bearer " + malformed}},
 		{"not the syntax of one", bearer.Require(), []string{"Authorization", "Bearer a b"}, 400, []string{"Bearer " + malformed}},
+		{"longer than tokens", bearer.Require(), []string{"Authorization", "Bearer " + strings.Repeat("x", maxToken+1)}, 400, []string{"Bearer " + malformed}},
 		{"two headers", bearer.Require(), []string{"Authorization", "Bearer good", "Authorization", "Bearer good"}, 400, []string{"Bearer " + malformed}},
 		{"a malformed header of the other scheme", both.Require(), []string{"Authorization", "DPoP"}, 400, []string{"DPoP " + malformed + ", " + algNames}},
 		{"a bad token", bearer.Require(), []string{"Authorization", "Bearer bad"}, 401, []string{"Bearer " + invalid}},

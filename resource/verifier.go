@@ -29,6 +29,7 @@ type settings struct {
 	id, secret       string
 	introspects, jwt bool
 	staleness        time.Duration
+	stalenessGiven   bool
 	dpopBase         string
 	client           *http.Client
 	caFile           string
@@ -51,7 +52,7 @@ func ByJWT() Option { return func(s *settings) { s.jwt = true } }
 
 // MaxStaleness is how old an answer of the introspection endpoint may be that a request is judged by: a token that was
 // revoked longer ago than this is refused. 5 seconds where the option is not given; with 0 each request asks anew.
-func MaxStaleness(d time.Duration) Option { return func(s *settings) { s.staleness = d } }
+func MaxStaleness(d time.Duration) Option { return func(s *settings) { s.staleness, s.stalenessGiven = d, true } }
 
 // AcceptDPoP accepts tokens that are bound to a key of the client by DPoP (RFC 9449), beside bearer tokens. baseURL is the
 // address under which clients reach this API, such as "https://api.example.com": proofs name it, and what a request
@@ -111,6 +112,7 @@ func (s *settings) validate() error {
 	fault(s.introspects == s.jwt, "give one of ByIntrospection and ByJWT")
 	fault(s.introspects && (s.id == "" || s.secret == ""), "introspection needs the API's client id and secret")
 	fault(s.staleness < 0, "MaxStaleness is negative")
+	fault(s.stalenessGiven && !s.introspects, "MaxStaleness goes with ByIntrospection: who checks JWTs does not hear of revocations")
 	fault(s.client != nil && s.caFile != "", "HTTPClient and CAFile exclude each other: let the client trust the authorities")
 	return errors.Join(errs...)
 }

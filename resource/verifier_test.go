@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"io"
 	"log"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var quiet = Logger(slog.New(slog.DiscardHandler))
@@ -35,6 +37,7 @@ func TestNewRefusesWhatIsUnsafe(t *testing.T) {
 		{"both ways", issuer, audience, []Option{by, ByJWT()}, "one of"},
 		{"no secret", issuer, audience, []Option{ByIntrospection(apiID, "")}, "secret"},
 		{"negative staleness", issuer, audience, []Option{by, MaxStaleness(-1)}, "MaxStaleness"},
+		{"staleness of JWTs", issuer, audience, []Option{ByJWT(), MaxStaleness(1)}, "revocations"},
 		{"no file of authorities", issuer, audience, []Option{by, CAFile("/nowhere.pem")}, "authorities"},
 		{"a client and authorities", issuer, audience, []Option{by, HTTPClient(&http.Client{}), CAFile("x")}, "exclude"},
 		{"DPoP at no address", issuer, audience, []Option{by, AcceptDPoP("api.example.com")}, "AcceptDPoP"},
@@ -125,5 +128,41 @@ func TestCredentialsStayConfidential(t *testing.T) {
 				t.Errorf("status %d: %s", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+func TestServerThatNeverAnswers(t *testing.T) {
+	end := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-end }))
+	defer s.Close()
+	defer close(end)
+	v, err := New(s.URL, audience, ByIntrospection(apiID, secret), quiet, HTTPClient(&http.Client{Timeout: 20 * time.Millisecond}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := call(v.Require(), "Authorization", "Bearer x"); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestCallerThatHangsUpIsNoError(t *testing.T) {
+	i := newIssuer(t)
+	i.handle("good", nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer good")
+	w := serve(i.verifier(ByIntrospection(apiID, secret), MaxStaleness(0)).Require(), r)
+	if w.Code != http.StatusServiceUnavailable || i.log.String() != "" {
+		t.Errorf("%d %s", w.Code, i.log.String())
+	}
+}
+
+func TestEveryClientHasATimeoutAndFollowsNoRedirect(t *testing.T) {
+	for name, s := range map[string]*settings{"our own": {}, "the API's": {client: &http.Client{}}} {
+		c, err := s.httpClient()
+		if err != nil || c.Timeout != timeout || c.CheckRedirect == nil {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
 	}
 }
