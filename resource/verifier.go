@@ -52,7 +52,9 @@ func ByJWT() Option { return func(s *settings) { s.jwt = true } }
 
 // MaxStaleness is how old an answer of the introspection endpoint may be that a request is judged by: a token that was
 // revoked longer ago than this is refused. 5 seconds where the option is not given; with 0 each request asks anew.
-func MaxStaleness(d time.Duration) Option { return func(s *settings) { s.staleness, s.stalenessGiven = d, true } }
+func MaxStaleness(d time.Duration) Option {
+	return func(s *settings) { s.staleness, s.stalenessGiven = d, true }
+}
 
 // AcceptDPoP accepts tokens that are bound to a key of the client by DPoP (RFC 9449), beside bearer tokens. baseURL is the
 // address under which clients reach this API, such as "https://api.example.com": proofs name it, and what a request
