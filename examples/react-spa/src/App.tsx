@@ -1,4 +1,5 @@
 import { type ReactNode, useState, useSyncExternalStore } from "react";
+import { type Answer, Answers, answerTo } from "./answers";
 import type { Fetch } from "./api";
 import type { Config } from "./config";
 import type { Session, SessionStore } from "./session";
@@ -10,16 +11,11 @@ interface Props {
   fetch: Fetch;
 }
 
-/** What a call of the API came to. */
-interface Answer {
-  status: number;
-  members: [name: string, value: string][];
-}
-
 export function App({ config, session: store, fetch }: Props): ReactNode {
   const { session, problem, events } = useSyncExternalStore(store.subscribe, store.snapshot);
   const [busy, setBusy] = useState("");
   const [answers, setAnswers] = useState<Answer[]>([]);
+  const [payments, setPayments] = useState<Answer[]>([]);
   const signedIn = session.state === "signed-in";
   const ready = signedIn || session.state === "signed-out";
 
@@ -36,7 +32,12 @@ export function App({ config, session: store, fetch }: Props): ReactNode {
   /** Calls the API, several times at once where asked. */
   const call = (times: number) => async (): Promise<void> => {
     setAnswers([]);
-    setAnswers(await Promise.all(Array.from({ length: times }, () => get(fetch, config.api))));
+    setAnswers(await Promise.all(Array.from({ length: times }, () => answerTo(fetch(config.api)))));
+  };
+
+  const pay = async (): Promise<void> => {
+    setPayments([]);
+    setPayments([await answerTo(fetch(`${config.api}/payment`, { method: "POST" }))]);
   };
 
   return (
@@ -62,26 +63,32 @@ export function App({ config, session: store, fetch }: Props): ReactNode {
             {button("call", "Call the API", ready, call(1))}
             {button("callThrice", "Three times at once", ready, call(3), "second")}
           </div>
-          <div className="result" id="answers" aria-live="polite">
-            {answers.map((answer, i) => <Result key={i} answer={answer} />)}
-          </div>
+          <Answers id="answers" answers={answers} />
         </Card>
 
-        <Card number={3} title="Renew silently" code="assistant.fetchTokens()"
+        <Card number={3} title="Make a payment" code={`fetch("${config.api}/payment", { method: "POST" })`}
+          text="The API wants the scope “payment” and a fresh sign-in. The function reads that in its refusal, and the user signs in again if the last time is too long ago.">
+          {button("pay", "Make a payment", signedIn, pay)}
+          <Answers id="payments" answers={payments} />
+        </Card>
+
+        <Card number={4} title="Renew silently" code="assistant.fetchTokens()"
           text="A hidden frame asks for a new token. Nothing shows, whatever the answer.">
           {button("renew", "Renew silently", ready, () => store.renew())}
         </Card>
 
-        <Card number={4} title="Log out" code="assistant.logout()"
+        <Card number={5} title="Log out" code="assistant.logout()"
           text="The token is revoked, then the session ends. Call the API before and after to see it.">
           {button("logout", "Log out", signedIn, () => store.logout())}
         </Card>
 
-        <section className="card wide" aria-labelledby="title_5">
-          <h2 id="title_5">What happened</h2>
-          <ol className="log" id="log" role="log" aria-labelledby="title_5">
-            {events.length ? events.map((event, i) => <li key={i}>{event}</li>) : <li>Nothing yet.</li>}
-          </ol>
+        <section className="card wide" aria-labelledby="title_6">
+          <h2 id="title_6">What happened</h2>
+          <div role="log" aria-labelledby="title_6">
+            <ol className="log" id="log">
+              {events.length ? events.map((event, i) => <li key={i}>{event}</li>) : <li>Nothing yet.</li>}
+            </ol>
+          </div>
         </section>
       </main>
 
@@ -132,32 +139,4 @@ function Card(props: { number: number; title: string; text: string; code: string
       {props.children}
     </section>
   );
-}
-
-function Result({ answer }: { answer: Answer }): ReactNode {
-  return (
-    <>
-      <p className="outcome" data-status={answer.status}>{answer.status || "No answer"}</p>
-      <dl>
-        {answer.members.flatMap(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name}=`}>{value}</dd>])}
-      </dl>
-    </>
-  );
-}
-
-async function get(fetch: Fetch, address: string): Promise<Answer> {
-  try {
-    const response = await fetch(address);
-    return { status: response.status, members: members(await response.json().catch(() => null)) };
-  } catch {
-    return { status: 0, members: [] };
-  }
-}
-
-/** A JSON object as names and texts; the claims that the API found in the token among them. */
-function members(body: unknown): Answer["members"] {
-  if (typeof body !== "object" || body === null) return [];
-  const { claims, ...rest } = body as Record<string, unknown>;
-  const all = Object.entries({ ...rest, ...(claims as object | undefined) });
-  return all.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]);
 }

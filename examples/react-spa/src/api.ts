@@ -1,11 +1,12 @@
+import { remedyFor } from "./challenge";
 import type { Config } from "./config";
 import type { SessionStore } from "./session";
 
 export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
 
 /**
- * A fetch that gives the API's origin the token, and no other. A token that has expired is renewed before it is sent;
- * one that the API refuses (RFC 6750 §3.1) is renewed once, and the request repeated.
+ * A fetch that gives the API's origin the token, and no other. A token that has expired is renewed before it is sent. Where
+ * the API refuses a token, it is replaced as the answer says, and the request repeated once.
  */
 export function bearerFetch(config: Config, session: SessionStore): Fetch {
   const api = new URL(config.api);
@@ -27,8 +28,8 @@ export function bearerFetch(config: Config, session: SessionStore): Fetch {
 
     const header = await session.bearer();
     const response = await send(header);
-    if (response.status !== 401 || !header) return response;
-    const renewed = await session.bearer(header);
-    return renewed ? send(renewed) : response;
+    const remedy = header ? remedyFor(response.status, response.headers.get("WWW-Authenticate")) : undefined;
+    const better = remedy && (await session.bearerInstead(header, remedy));
+    return better ? send(better) : response;
   };
 }

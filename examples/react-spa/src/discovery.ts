@@ -3,7 +3,7 @@ export interface Metadata {
   issuer: string;
   authorization_endpoint: string;
   assisted_token_endpoint: string;
-  response_types_supported: string[];
+  response_types_supported?: string[];
 }
 
 /** Reads the document of an issuer (§4.1), and refuses one that is another issuer's (§4.3). */

@@ -23,7 +23,7 @@ const DONE = "done";
  */
 export function askOnFirstLoad(metadata: Metadata, config: Config): FirstLoad {
   const answer = takeAnswer();
-  if (!metadata.response_types_supported.includes("id_token")) return { state: "unknown" };
+  if (!metadata.response_types_supported?.includes("id_token")) return { state: "unknown" };
   try {
     const marker = sessionStorage.getItem(MARKER);
     if (marker === null) {

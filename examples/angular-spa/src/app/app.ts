@@ -1,19 +1,13 @@
 import { DatePipe } from '@angular/common';
-import { HttpClient, HttpErrorResponse } from '@angular/common/http';
+import { HttpClient } from '@angular/common/http';
 import { Component, computed, inject, signal } from '@angular/core';
-import { firstValueFrom } from 'rxjs';
+import { type Answer, Answers, answerTo } from './answers';
 import { AssistantService } from './assistant.service';
 import { CONFIG } from './config';
 
-/** What a call of the API came to. */
-interface Answer {
-  status: number;
-  members: [name: string, value: string][];
-}
-
 @Component({
   selector: 'app-root',
-  imports: [DatePipe],
+  imports: [Answers, DatePipe],
   templateUrl: './app.html',
 })
 export class App {
@@ -25,6 +19,7 @@ export class App {
   /** The button whose work is under way. */
   protected readonly busy = signal('');
   protected readonly answers = signal<Answer[]>([]);
+  protected readonly payments = signal<Answer[]>([]);
 
   constructor() {
     void this.assistant.start();
@@ -39,23 +34,12 @@ export class App {
   /** Calls the API, several times at once where asked. */
   protected async call(times: number): Promise<void> {
     this.answers.set([]);
-    this.answers.set(await Promise.all(Array.from({ length: times }, () => this.get())));
+    const calls = Array.from({ length: times }, () => answerTo(this.http.get(this.config.api)));
+    this.answers.set(await Promise.all(calls));
   }
 
-  private async get(): Promise<Answer> {
-    try {
-      return { status: 200, members: members(await firstValueFrom(this.http.get(this.config.api))) };
-    } catch (error) {
-      if (!(error instanceof HttpErrorResponse)) throw error;
-      return { status: error.status, members: members(error.error) };
-    }
+  protected async pay(): Promise<void> {
+    this.payments.set([]);
+    this.payments.set([await answerTo(this.http.post(`${this.config.api}/payment`, null))]);
   }
-}
-
-/** A JSON object as names and texts; the claims that the API found in the token among them. */
-function members(body: unknown): Answer['members'] {
-  if (typeof body !== 'object' || body === null) return [];
-  const { claims, ...rest } = body as Record<string, unknown>;
-  const all = Object.entries({ ...rest, ...(claims as object | undefined) });
-  return all.map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
 }

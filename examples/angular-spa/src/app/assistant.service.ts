@@ -2,6 +2,7 @@ import { HttpClient } from '@angular/common/http';
 import { inject, Service, signal } from '@angular/core';
 import { firstValueFrom } from 'rxjs';
 import type { Assistant, RequestParameters, TokenError, TokenResult } from 'usher';
+import type { Remedy } from './challenge';
 import { CONFIG } from './config';
 import { checkIssuer, discoveryUrl, type Metadata } from './discovery';
 import { askOnFirstLoad } from './first-load';
@@ -54,8 +55,8 @@ export class AssistantService {
   }
 
   /** Signs the user in, visibly where that is needed. */
-  login(parameters?: RequestParameters): Promise<void> {
-    return this.take('login', (assistant) => assistant.loginIfRequired(parameters));
+  login(): Promise<void> {
+    return this.take('login', (assistant) => assistant.loginIfRequired());
   }
 
   /** A new token by a hidden frame: one for all that ask at the same time. */
@@ -77,16 +78,30 @@ export class AssistantService {
     this.now.set({ state: 'signed-out' });
   }
 
-  /**
-   * The Authorization header of one request: of the token at hand, or of a new one if that has expired or
-   * is the one that the API refused. Empty where the user would have to sign in.
-   */
-  async bearer(refused = ''): Promise<string> {
-    const { assistant } = this;
-    if (!assistant) return '';
-    if (assistant.isExpired() || assistant.getAuthHeader() === refused) await this.renew();
-    const header = assistant.isExpired() ? '' : assistant.getAuthHeader();
+  /** The Authorization header of a request: of the token at hand, or of a new one if that has expired; empty where nobody is signed in. */
+  async bearer(): Promise<string> {
+    if (this.assistant?.isExpired()) await this.renew();
+    return this.header();
+  }
+
+  /** The header to repeat a request with that the API refused; empty where there is none that could do better. */
+  async bearerInstead(refused: string, remedy: Remedy): Promise<string> {
+    if (remedy.by === 'sign-in') await this.stepUp(remedy.parameters);
+    else if (this.header() === refused) await this.renew(); // else another request has renewed it meanwhile
+    const header = this.header();
     return header === refused ? '' : header;
+  }
+
+  private header(): string {
+    return !this.assistant || this.assistant.isExpired() ? '' : this.assistant.getAuthHeader();
+  }
+
+  /** A token of the scope at hand and what the API wants beside it. The user signs in only if that is needed for it. */
+  private stepUp(wanted: RequestParameters): Promise<void> {
+    return this.take('step up', (assistant) => {
+      const held = assistant.getAdditionalData().scope ?? '';
+      return assistant.loginIfRequired({ ...wanted, scope: `${held} ${wanted.scope ?? ''}`.trim() });
+    });
   }
 
   note(event: string): void {

@@ -2,11 +2,12 @@ import { HttpErrorResponse, type HttpEvent, type HttpInterceptorFn } from '@angu
 import { inject } from '@angular/core';
 import { catchError, from, type Observable, switchMap, tap, throwError } from 'rxjs';
 import { AssistantService } from './assistant.service';
+import { remedyFor } from './challenge';
 import { CONFIG } from './config';
 
 /**
- * Gives the API's origin the token, and no other. A token that has expired is renewed before it is sent; one that
- * the API refuses (RFC 6750 §3.1) is renewed once, and the request repeated.
+ * Gives the API's origin the token, and no other. A token that has expired is renewed before it is sent. Where the
+ * API refuses a token, it is replaced as the answer says, and the request repeated once.
  */
 export const bearerInterceptor: HttpInterceptorFn = (request, next) => {
   const api = new URL(inject(CONFIG).api);
@@ -23,17 +24,15 @@ export const bearerInterceptor: HttpInterceptorFn = (request, next) => {
       }),
     );
 
+  const again = (error: unknown, refused: string): Observable<HttpEvent<unknown>> => {
+    const remedy = error instanceof HttpErrorResponse && remedyFor(error.status, error.headers.get('WWW-Authenticate'));
+    if (!remedy || !refused) return throwError(() => error);
+    return from(assistant.bearerInstead(refused, remedy)).pipe(
+      switchMap((header) => (header ? send(header) : throwError(() => error))),
+    );
+  };
+
   return from(assistant.bearer()).pipe(
-    switchMap((header) =>
-      send(header).pipe(
-        catchError((error: unknown) => {
-          const refused = error instanceof HttpErrorResponse && error.status === 401;
-          if (!refused || !header) return throwError(() => error);
-          return from(assistant.bearer(header)).pipe(
-            switchMap((renewed) => (renewed ? send(renewed) : throwError(() => error))),
-          );
-        }),
-      ),
-    ),
+    switchMap((header) => send(header).pipe(catchError((error: unknown) => again(error, header)))),
   );
 };

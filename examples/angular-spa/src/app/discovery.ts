@@ -3,7 +3,7 @@ export interface Metadata {
   issuer: string;
   authorization_endpoint: string;
   assisted_token_endpoint: string;
-  response_types_supported: string[];
+  response_types_supported?: string[];
 }
 
 /** Where the document of an issuer is (§4.1). */
