@@ -21,7 +21,7 @@ export interface Site {
   close(): Promise<void>;
 }
 
-const TYPES: Record<string, string> = { js: "text/javascript", css: "text/css", html: "text/html" };
+const TYPES: Record<string, string> = { js: "text/javascript", css: "text/css", html: "text/html", json: "application/json", svg: "image/svg+xml" };
 
 /** Serves the pages, by path without query, and jQuery 3 at /jquery.js. */
 export async function serve(pages: Record<string, Answer>, options: { tls?: boolean; headers?: Record<string, string> } = {}): Promise<Site> {

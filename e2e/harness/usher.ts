@@ -119,6 +119,16 @@ export async function startExample(usher: Usher, client: string, port: number): 
   return () => stop(child);
 }
 
+/** Starts the API of an example beside the demo's server, for an app at this origin; gives its address. */
+export async function startAPI(usher: Usher, example: string, origin: string): Promise<{ address: string; stop(): Promise<void> }> {
+  const at = `127.0.0.1:${await freePort()}`;
+  const flags = ["-server", usher.server, "-addr", at, "-origin", origin, "-data", usher.data];
+  const child = startProcess(join(BUILD, example), flags, ["ignore", "ignore", "inherit"]);
+  const address = `http://${at}/api`;
+  await until("the API to answer", async () => (await fetch(address)).status === 401);
+  return { address, stop: () => stop(child) };
+}
+
 export interface Fetched {
   status: number;
   headers: Record<string, string | string[] | undefined>;
