@@ -78,10 +78,20 @@ func ParseRegistration(body []byte) (RegistrationRequest, *Error) {
 	return r, nil
 }
 
-// grantCapabilities are the grant types that clients may register, by the capability that each needs.
-var grantCapabilities = map[GrantType]Capability{
-	GrantCode: CapCode, "implicit": CapImplicit, GrantRefresh: CapRefresh, GrantClientCredentials: CapClientCredentials,
-	GrantDevice: CapDevice, GrantTokenExchange: CapTokenExchange, GrantAssistedToken: CapAssistedToken,
+// grantImplicit is the grant type that goes with the response types which bring an ID token or an access token.
+const grantImplicit GrantType = "implicit"
+
+// registrable finds the capability of a grant type that clients may register: those of the token endpoint, and those
+// with an endpoint of their own.
+func registrable(g GrantType) (k Capability, known bool) {
+	switch g {
+	case grantImplicit:
+		return CapImplicit, true
+	case GrantAssistedToken:
+		return CapAssistedToken, true
+	}
+	k, known = GrantCapability[g]
+	return k, known
 }
 
 // Client makes the client of the metadata, with the defaults of RFC 7591 §2 and OpenID Connect Registration §2. A
@@ -156,7 +166,7 @@ func (m *ClientMetadata) capabilities(p *Profile) ([]Capability, *Error) {
 		grants = []GrantType{GrantCode} // RFC 7591 §2
 	}
 	for _, g := range grants {
-		k, known := grantCapabilities[g]
+		k, known := registrable(g)
 		switch {
 		case !known:
 			return nil, Errorf(InvalidClientMetadata, "The grant type %s is not supported.", brief(string(g)))
@@ -187,7 +197,7 @@ func with[T comparable](list []T, more ...T) []T {
 
 // grantsFor holds RFC 7591 §2.1: a response type goes with its grant types, where those are named.
 func (m *ClientMetadata) grantsFor(t ResponseType) *Error {
-	for grant, needed := range map[GrantType]bool{GrantCode: t.Code, "implicit": t.IDToken || t.Token} {
+	for grant, needed := range map[GrantType]bool{GrantCode: t.Code, grantImplicit: t.IDToken || t.Token} {
 		if needed && len(m.GrantTypes) > 0 && !slices.Contains(m.GrantTypes, grant) {
 			return Errorf(InvalidClientMetadata, "A response type needs the grant type %s, which grant_types lacks.", grant)
 		}
@@ -269,10 +279,15 @@ func MetadataOf(c *Client) ClientMetadata {
 }
 
 func grantsOf(k Capability) []GrantType {
-	if k == CapHybrid {
-		return []GrantType{GrantCode, "implicit"}
+	switch k {
+	case CapImplicit:
+		return []GrantType{grantImplicit}
+	case CapAssistedToken:
+		return []GrantType{GrantAssistedToken}
+	case CapHybrid:
+		return []GrantType{GrantCode, grantImplicit}
 	}
-	for g, capability := range grantCapabilities {
+	for g, capability := range GrantCapability {
 		if capability == k {
 			return []GrantType{g}
 		}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -154,6 +155,9 @@ func (s *Server) registrationRequest(w http.ResponseWriter, r *http.Request) (as
 	}
 	if c, err = asked.Client(&s.current.Load().profile); err != nil {
 		return asked, c, err
+	}
+	if !slices.Contains(s.authMethods(), c.AuthMethod) {
+		return asked, c, oauth.Errorf(oauth.InvalidClientMetadata, "This server does not authenticate clients by token_endpoint_auth_method %.50s.", c.AuthMethod)
 	}
 	if asked.SectorIdentifierURI == "" {
 		return asked, c, nil
