@@ -7,12 +7,9 @@ import (
 	"strings"
 )
 
-// maxParameter bounds a parameter's length, maxTogether that of those which are sealed into the flow and come back in
-// a form. Both are in bytes.
-const (
-	maxParameter = 2048
-	maxTogether  = 4096
-)
+// maxParameter bounds a parameter's length in bytes, and that of those together which are sealed into the flow and come
+// back in a form.
+const maxParameter = 2048
 
 // Prompt is what a request says about showing something to the user.
 type Prompt struct {
@@ -46,7 +43,7 @@ func parseAuthentication(q url.Values) (AuthenticationRequest, *Error) {
 	if err != nil {
 		return AuthenticationRequest{}, err
 	}
-	if len(scope)+len(r.Nonce)+len(r.LoginHint) > maxTogether {
+	if len(scope)+len(r.Nonce)+len(r.LoginHint) > maxParameter {
 		return AuthenticationRequest{}, Errorf(InvalidRequest, "scope, nonce and login_hint together are too long.")
 	}
 	if r.Scope, err = ParseScope(scope); err != nil {

@@ -273,4 +273,5 @@ func (s *Server) spend(ctx context.Context, values ...store.OneTime) *oauth.Erro
 var spentErrors = map[string]*oauth.Error{
 	kindAssertion: errClient,
 	kindDPoP:      oauth.Errorf(oauth.InvalidDPoPProof, "The DPoP proof was used before."),
+	kindPushed:    oauth.Errorf(oauth.InvalidRequestURI, "The request_uri was used before."),
 }

@@ -21,6 +21,8 @@ const (
 	pushedLifetime = 90 * time.Second
 	// maxPushed bounds what is sealed, in bytes: the request_uri travels in a URL.
 	maxPushed = 6 << 10
+	// kindPushed names a request_uri among the values that may be used once.
+	kindPushed = "request_uri"
 )
 
 func isPushed(requestURI string) bool { return strings.HasPrefix(requestURI, pushedPrefix) }
@@ -126,6 +128,6 @@ func (s *Server) usePushed(r *http.Request, v *visit) *oauth.Error {
 		return nil
 	}
 	return s.spend(r.Context(), store.OneTime{
-		Kind: "request_uri", Owner: v.client.ID, ID: id.String(), Expires: v.flow.Started.Add(pushedLifetime + oauth.FlowLifetime),
+		Kind: kindPushed, Owner: v.client.ID, ID: id.String(), Expires: v.flow.Started.Add(pushedLifetime + oauth.FlowLifetime),
 	})
 }
