@@ -187,6 +187,26 @@ func TestNobodyIsToldTwice(t *testing.T) {
 	}
 }
 
+// Another user who signs in in this browser ends the session as a logout does; the same user ends nothing.
+func TestAnotherUsersSignInTellsTheClients(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.manager.CreateAccount(t.Context(), oauth.Account{Username: "bob"}, password)
+	w.must(err)
+	c := w.rp(always(http.StatusOK))
+	w.backChannelLogout(c, "app")
+	b := w.browser()
+	b.signIn("client_id", "app")
+	b.signIn("client_id", "app", "prompt", "login")
+	b.submitPassword(b.frame(assisted("client_id", "app", "prompt", "login")), "bob", password).token()
+	w.server.backChannel.drain()
+	if len(c.heard) != 1 {
+		t.Fatalf("told %d times", len(c.heard))
+	}
+	if got := w.claims((<-c.heard).PostForm.Get("logout_token"), jose.ES256, "logout+jwt"); got["sub"] != w.alice.ID.String() {
+		t.Errorf("told of %v", got["sub"])
+	}
+}
+
 // The answer does not wait for the client's server, and a node that stops does.
 func TestStoppingWaitsForTheBackChannel(t *testing.T) {
 	w := newWorld(t)

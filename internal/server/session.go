@@ -114,6 +114,11 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc 
 	again := former != nil && former.Account.ID == acc.ID
 	if again {
 		session.ID, audit.Detail = former.Session.ID, "again"
+	} else if former != nil {
+		// StartSession would end it as well, but only this tells which clients are to hear of it.
+		if _, refused := s.endSession(r, v, former); refused != nil {
+			return nil, refused
+		}
 	}
 	audit.AccountID, audit.SessionID = acc.ID, session.ID
 	save := s.saveSSO
