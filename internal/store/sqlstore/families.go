@@ -1,12 +1,8 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -36,8 +32,6 @@ const (
 )
 
 var (
-	insertSpent = sql(`INSERT INTO spent (hash, expires) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING RETURNING expires`)
-
 	// insertFamily and insertOfflineFamily demand, in the statement that inserts, that all it hangs off is alive. They
 	// lock the delegation alone: whatever ends a session, account, client or consent deletes its delegations and, in
 	// a later statement, its families. A family that is there already shows a code that was used before, which is
@@ -64,76 +58,6 @@ var (
 	deleteFamiliesOfAccount = sql(`DELETE FROM refresh_family WHERE account_id = $1 AND client_id = $2`)
 	deleteClientFamilies    = sql(`DELETE FROM refresh_family WHERE client_id = $1`)
 )
-
-// gate is the one-time values that a transaction asks to spend, in the order in which every transaction locks
-// them.
-type gate []oneTime
-
-type oneTime struct {
-	kind    string
-	hash    []byte
-	expires int64
-	fresh   bool
-}
-
-func newGate(values ...store.OneTime) gate {
-	g := make(gate, len(values))
-	for i, v := range values {
-		g[i] = oneTime{kind: v.Kind, hash: spentHash(v), expires: millis(v.Expires)}
-	}
-	slices.SortFunc(g, func(a, b oneTime) int { return bytes.Compare(a.hash, b.hash) })
-	return g
-}
-
-// spentHash is what is kept of a one-time value. The lengths keep its parts apart.
-func spentHash(v store.OneTime) []byte {
-	h := sha256.New()
-	for _, part := range []string{v.Kind, v.Owner, v.ID} {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	return h.Sum(nil)
-}
-
-// ask asks to spend all of them; used knows the outcome after the next statement that is waited for.
-func (g gate) ask(t tx) {
-	for i := range g {
-		g[i].fresh = false
-		t.ask(insertSpent, func(row) { g[i].fresh = true }, g[i].hash, g[i].expires)
-	}
-}
-
-// used is a *store.SpentError where one of them had been used before.
-func (g gate) used() error {
-	for _, v := range g {
-		if !v.fresh {
-			return &store.SpentError{Kind: v.kind}
-		}
-	}
-	return nil
-}
-
-// Spend uses one-time values up, all or none.
-func (s *Store) Spend(ctx context.Context, values ...store.OneTime) error {
-	if len(values) == 0 {
-		return nil
-	}
-	g := newGate(values...)
-	return s.db.write(ctx, func(t tx) error {
-		// Where there is but one, nothing is to be taken back, and no lock waits for another round trip.
-		run := t.query
-		if len(g) == 1 {
-			run = t.last
-		}
-		end := len(g) - 1
-		g[:end].ask(t)
-		g[end].fresh = false
-		if err := run(insertSpent, func(row) { g[end].fresh = true }, g[end].hash, g[end].expires); err != nil {
-			return err
-		}
-		return g.used()
-	})
-}
 
 // Redeem spends the others and the code and starts the family. All of it travels at once, so what a code that was
 // used before has started by then is deleted in the same transaction, together with what its first use started: a

@@ -222,18 +222,23 @@ func testRedeemEnded(f *fixture) {
 		"client removed": func(_ oauth.Session, d oauth.Delegation, _ *oauth.Family, _ *time.Time) {
 			f.must(f.st.RemoveClient(ctx, d.ClientID, store.Audit{}))
 		},
+		"client disabled": func(_ oauth.Session, d oauth.Delegation, _ *oauth.Family, _ *time.Time) {
+			c, _ := f.findClient(d.ClientID)
+			c.Disabled = true
+			f.must(f.st.PutClient(ctx, c, c.Version, store.Audit{}))
+		},
 		"consent withdrawn": func(s oauth.Session, d oauth.Delegation, _ *oauth.Family, _ *time.Time) {
 			f.must(f.st.WithdrawConsent(ctx, s.AccountID, d.ClientID, store.Audit{}))
 		},
 		"no consent": nil,
 	} {
 		for _, offline := range []bool{false, true} {
+			if end == nil && !offline {
+				continue // its delegation is enough
+			}
 			s, c, now := f.session(f.account()), f.client(), f.now
 			d := f.delegation(s, c.ID)
 			family, proof, a := f.newFamily(s, d, offline), f.oneTime("proof"), f.audit(store.EventFamilyStarted)
-			if end == nil && !offline {
-				continue // whose users need not consent
-			}
 			if end != nil {
 				f.consent(s.AccountID, c.ID)
 				end(s, d, &family, &now)

@@ -1,0 +1,80 @@
+package sqlstore
+
+import (
+	stdsql "database/sql"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/store/storetest"
+)
+
+// TestUpgrade: nodes of this version that start together on a database of the first schema bring it up to date,
+// and what was in it is there.
+func TestUpgrade(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		url := sqliteURL(t)
+		db, err := stdsql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		testUpgrade(t, url, sqliteDialect, goose.DialectSQLite3, db)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url := storetest.Postgres(t)
+		config, err := pgx.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := stdlib.OpenDB(*config)
+		defer db.Close()
+		testUpgrade(t, url, postgresDialect, goose.DialectPostgres, db)
+	})
+}
+
+func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *stdsql.DB) {
+	provider, err := goose.NewProvider(name, db, migrationFiles(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	id := newID()
+	if _, err := db.ExecContext(t.Context(), `INSERT INTO account
+		(id, username, username_key, name, email, locked, password_hash, created, version)
+		VALUES ($1, 'jane', $2, 'Jane', '', 0, '', 0, 1)`, id[:], nameKey("jane")); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := Open(t.Context(), Options{URL: url})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			acc, err := s.AccountByName(t.Context(), "JANE")
+			if err != nil || acc.ID != id || acc.Attributes != nil {
+				t.Errorf("account %+v, error %v", acc, err)
+			}
+		})
+	}
+	all.Wait()
+	s := openURL(t, url)
+	acc := oauth.Account{ID: id, Username: "jane", Attributes: []byte(`{"locale":"sv"}`)}
+	if err := s.UpdateAccount(t.Context(), acc, 1, store.Audit{}); err != nil {
+		t.Error(err)
+	}
+}
