@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,29 +37,30 @@ func clientAdd(s *storage) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add ID",
 		Short: "Register a client",
-		Long: `Registers a client. Without --secret it is a public one, as every single page app is. With --secret it gets
-a generated secret, which is printed once and never again.`,
+		Long: `Registers a client. Without --secret it is a public one, as every single page app is, unless --auth-method
+names a way with keys. With --secret it gets a generated secret, which is printed once and never again.`,
 		Example: `  usher client add shop --name Shop --origin https://shop.example.com --scope 'openid profile'
-  usher client add shop-api --name 'Shop API' --capability introspection --secret`,
+  usher client add shop-api --name 'Shop API' --capability introspection --secret
+  usher client add web --capability code --capability refresh --redirect-uri https://web.example.com/cb --scope 'openid profile'
+  usher client add batch --capability client_credentials --auth-method private_key_jwt --jwks-file batch.jwks --scope read
+  usher client show shop --json | usher client add shop2 --from -`,
 		Args: cobra.ExactArgs(1),
 	}
 	f.add(cmd)
 	withSecret := cmd.Flags().Bool("secret", false, "generate a secret: the client authenticates (confidential client)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		set, err := f.change(cmd)
+		if err != nil {
+			return err
+		}
 		c := oauth.Client{ID: args[0], Name: args[0], Capabilities: []oauth.Capability{oauth.CapAssistedToken}}
-		f.apply(cmd, &c)
-		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-			if !*withSecret {
-				if err := m.CreatePublicClient(ctx, c); err != nil {
-					return err
-				}
-				return s.changed(cmd, &c, "", "added")
+		set(&c)
+		return s.withSecrets(cmd, func(ctx context.Context, m *manage.Manager) error {
+			if *withSecret {
+				secret, err := m.CreateConfidentialClient(ctx, c)
+				return s.changed(ctx, cmd, m, c.ID, secret, "added", err)
 			}
-			secret, err := m.CreateConfidentialClient(ctx, c)
-			if err != nil {
-				return err
-			}
-			return s.changed(cmd, &c, secret, "added")
+			return s.changed(ctx, cmd, m, c.ID, "", "added", m.CreatePublicClient(ctx, c))
 		})
 	}
 	return cmd
@@ -70,26 +72,35 @@ func clientChange(s *storage) *cobra.Command {
 		Use:   "change ID",
 		Short: "Change a client",
 		Long: `Changes what the flags name and leaves the rest. A list is replaced as a whole: repeat its flag for each
-entry, or give it an empty value for an empty list.`,
+entry, or give it an empty value for an empty list. --from replaces all but the id and the secret.`,
 		Example: `  usher client change shop --scope 'openid profile payment' --lifetime 120
   usher client change shop --disabled
-  usher client change shop --redirect-uri ''`,
+  usher client change shop --redirect-uri ''
+  usher client change shop-api --auth-method client_secret_jwt --secret`,
 		Args: cobra.ExactArgs(1),
 	}
 	f.add(cmd)
 	disabled := cmd.Flags().Bool("disabled", false, "switch the client off and end what it was given; --disabled=false switches it on")
+	withSecret := cmd.Flags().Bool("secret", false, "generate a new secret as well: the client authenticates with it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-			_, after, err := m.ChangeClient(ctx, args[0], func(c *oauth.Client) {
-				f.apply(cmd, c)
-				if cmd.Flags().Changed("disabled") {
-					c.Disabled = *disabled
-				}
-			})
-			if err != nil {
-				return err
+		set, err := f.change(cmd)
+		if err != nil {
+			return err
+		}
+		change := func(c *oauth.Client) {
+			set(c)
+			if cmd.Flags().Changed("disabled") {
+				c.Disabled = *disabled
 			}
-			return s.changed(cmd, &after, "", "changed")
+		}
+		return s.withSecrets(cmd, func(ctx context.Context, m *manage.Manager) error {
+			var secret string
+			if *withSecret {
+				_, secret, err = m.ChangeClientAndSecret(ctx, args[0], change)
+			} else {
+				_, _, err = m.ChangeClient(ctx, args[0], change)
+			}
+			return s.changed(ctx, cmd, m, args[0], secret, "changed", err)
 		})
 	}
 	return cmd
@@ -105,16 +116,9 @@ The example API of 'usher demo' reads its secret from example-api.secret in the 
 		Example: "  usher client reset-secret shop-api",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+			return s.withSecrets(cmd, func(ctx context.Context, m *manage.Manager) error {
 				secret, err := m.ResetSecret(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				c, err := m.Client(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return s.changed(cmd, &c, secret, "changed")
+				return s.changed(ctx, cmd, m, args[0], secret, "changed", err)
 			})
 		},
 	}
@@ -186,32 +190,40 @@ func clientShow(s *storage) *cobra.Command {
 	}
 }
 
-// clientView is what may be shown of a client: all but the hash of its secret.
-type clientView struct {
-	oauth.Client
-	SecretHash   *struct{} `json:"secret_hash,omitempty"` // hides the client's
-	Confidential bool      `json:"confidential"`
-	Secret       string    `json:"secret,omitempty"` // only at the moment it is made
-	Warnings     []string  `json:"warnings,omitempty"`
+// withSecrets is with, for what may make a secret that is kept under the master key; manage says where it is missing.
+func (s *storage) withSecrets(cmd *cobra.Command, do func(ctx context.Context, m *manage.Manager) error) error {
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+		if master, err := masterOf(c); err == nil {
+			m.Master = master
+		}
+		return do(ctx, m)
+	})
 }
 
-func viewOf(c *oauth.Client) clientView {
-	return clientView{Client: *c, Confidential: !c.IsPublic(), Warnings: manage.Warnings(c)}
-}
-
-// changed reports a change, with the secret where one was made.
-func (s *storage) changed(cmd *cobra.Command, c *oauth.Client, secret, what string) error {
+// changed reports a change that was made (err is nil), with the secret where one was.
+func (s *storage) changed(ctx context.Context, cmd *cobra.Command, m *manage.Manager, id, secret, what string, err error) error {
+	if err != nil {
+		return err
+	}
+	c, err := m.Client(ctx, id)
+	if err != nil {
+		return err
+	}
 	out := cmd.OutOrStdout()
 	if s.asJSON {
-		view := viewOf(c)
-		view.Secret, view.Confidential = secret, view.Confidential || secret != ""
+		view := viewOf(&c)
+		view.Secret = secret
 		return writeJSON(out, view)
 	}
 	fmt.Fprintf(out, "client %s %s\n", c.ID, what)
 	if secret != "" {
 		fmt.Fprintf(out, "secret (shown only now): %s\n", secret)
 	}
-	return warn(cmd.ErrOrStderr(), c)
+	return warn(cmd.ErrOrStderr(), &c)
 }
 
 func warn(w io.Writer, c *oauth.Client) error {
@@ -231,26 +243,61 @@ func (s *storage) done(cmd *cobra.Command, what string) error {
 }
 
 func showClient(w io.Writer, c *oauth.Client) error {
-	kind := "public"
-	if !c.IsPublic() {
-		kind = "confidential (has a secret)"
-	}
-	lifetime := ""
-	if c.AccessTokenSeconds != 0 {
-		lifetime = strconv.Itoa(c.AccessTokenSeconds) + " s"
+	age := ""
+	if c.DefaultMaxAge != nil {
+		age = strconv.Itoa(*c.DefaultMaxAge) + " s"
 	}
 	err := record(w, [][2]string{
-		{"id", c.ID}, {"name", c.Name}, {"kind", kind}, {"disabled", yes(c.Disabled)},
+		{"id", c.ID}, {"name", c.Name}, {"kind", kindOf(c)}, {"disabled", yes(c.Disabled)}, {"registered", moment(c.Registered)},
 		{"capabilities", words(c.Capabilities)}, {"allowed origins", words(c.AllowedOrigins)},
 		{"redirect URIs", words(c.RedirectURIs)}, {"post-logout redirect URIs", words(c.PostLogoutRedirectURIs)},
-		{"scope", words(c.Scope)}, {"access token format", string(c.AccessTokenFormat)}, {"access token lifetime", lifetime},
-		{"id token algorithm", string(c.IDTokenAlg)}, {"audience", words(c.Audience)},
-		{"consent required", yes(c.ConsentRequired)}, {"framed interaction", yes(c.FramedInteraction)},
+		{"scope", words(c.Scope)}, {"consent required", yes(c.ConsentRequired)}, {"framed interaction", yes(c.FramedInteraction)},
+		{"initiate login URI", c.InitiateLoginURI},
+		{"authenticates by", string(c.AuthMethod)}, {"public keys", keysOf(c)}, {"certificate", c.TLSSubjectDN + c.TLSSANDNS},
+		{"access token format", string(c.AccessTokenFormat)}, {"access token lifetime", seconds(c.AccessTokenSeconds)},
+		{"id token algorithm", string(c.IDTokenAlg)}, {"userinfo algorithm", string(c.UserInfoAlg)},
+		{"introspection algorithm", string(c.IntrospectionAlg)}, {"audience", words(c.Audience)}, {"resources", words(c.Resources)},
+		{"bound to a DPoP key", yes(c.DPoPBound)}, {"bound to a certificate", yes(c.TLSBound)},
+		{"subjects", string(c.SubjectType)}, {"sector", c.SectorIdentifier},
+		{"pushed requests only", yes(c.RequirePushed)}, {"signed requests only", yes(c.RequireSigned)},
+		{"request object algorithm", string(c.RequestObjectAlg)}, {"request URIs", words(c.RequestURIs)}, {"default max age", age},
+		{"front-channel logout", c.FrontChannelLogoutURI}, {"back-channel logout", c.BackChannelLogoutURI},
 	})
 	if err != nil {
 		return err
 	}
 	return warn(w, c)
+}
+
+func kindOf(c *oauth.Client) string {
+	switch {
+	case c.IsPublic():
+		return "public"
+	case len(c.SecretHash) > 0:
+		return "confidential (has a secret)"
+	}
+	return "confidential (has keys)"
+}
+
+func keysOf(c *oauth.Client) string {
+	if len(c.JWKS) > 0 {
+		return "jwks (see --json)"
+	}
+	return c.JWKSURI
+}
+
+func seconds(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n) + " s"
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateTime + " UTC")
 }
 
 func words[S ~string](list []S) string {

@@ -49,11 +49,19 @@ func demoCommand() *cobra.Command {
 		Short: "Try usher: a server, an example app and a user, on this machine only",
 		Long: `Starts a server on https://localhost:8443 with a certificate from its own local CA, and the example app on
 http://localhost:8080, both reachable from this machine only. Data stays between runs; what you change with
-'usher client --demo' and 'usher user --demo' stays too.`,
+'usher client --demo', 'usher user --demo' and 'usher profile --demo' stays too. There is:
+
+  user    demo, password usher-demo
+  client  client-assisted-example, public: assisted token, code, implicit (for id_token at page load), refresh; for apps at
+          http://localhost:8080 (the example), http://localhost:4200 (Angular) and http://localhost:3000 (React)
+  client  assisted-token-example, public: assisted token, for an app at https://localhost:8000
+  client  example-api: introspection, for the APIs of the examples; its secret is in the file example-api.secret of the
+          demo's folder`,
 		Example: `  usher demo
   usher demo --port 9443 --app-port 9080
   usher demo --data ./demo-data --no-app
-  usher client list --demo`,
+  usher client list --demo
+  usher registration-token --demo`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -24,22 +25,73 @@ const (
 	demoAPI      = "example-api"
 )
 
-func demoClients(appOrigin string) []oauth.Client {
-	assisted := []oauth.Capability{oauth.CapAssistedToken}
-	origins := []oauth.OriginPattern{"http://localhost:8080"}
-	if !slices.Contains(origins, oauth.OriginPattern(appOrigin)) {
-		origins = append(origins, oauth.OriginPattern(appOrigin))
+// demoOrigins are where the examples run, and apps that others wrote for them.
+var demoOrigins = []oauth.OriginPattern{"http://localhost:8080", "http://localhost:4200", "http://localhost:3000"}
+
+// demoRedirects are the redirect URIs of these apps, exactly as they send them.
+var demoRedirects = []string{"http://localhost:4200", "http://localhost:3000", "http://localhost:8080/"}
+
+// demoCapabilities of the example's client. The Angular and React apps begin with a whole-page request for an id_token,
+// which is what implicit is for here.
+var demoCapabilities = []oauth.Capability{oauth.CapAssistedToken, oauth.CapCode, oauth.CapImplicit, oauth.CapRefresh}
+
+// exampleClient gives a client what the examples need and it lacks, and leaves what it has.
+func exampleClient(c *oauth.Client, appOrigin string) {
+	c.Capabilities = union(c.Capabilities, demoCapabilities...)
+	c.AllowedOrigins = union(c.AllowedOrigins, append(slices.Clone(demoOrigins), oauth.OriginPattern(appOrigin))...)
+	c.RedirectURIs = union(c.RedirectURIs, append(slices.Clone(demoRedirects), appOrigin+"/")...)
+}
+
+func union[S comparable](list []S, more ...S) []S {
+	for _, v := range more {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
 	}
+	return list
+}
+
+func demoClients(appOrigin string) []oauth.Client {
+	example := oauth.Client{ID: demoClient, Name: "JavaScript example", Scope: []string{"openid", "profile", "payment"}}
+	exampleClient(&example, appOrigin)
 	return []oauth.Client{
+		example,
 		{
-			ID: demoClient, Name: "JavaScript example", Capabilities: assisted,
-			AllowedOrigins: origins, Scope: []string{"openid", "profile", "payment"},
-		},
-		{
-			ID: "assisted-token-example", Name: "Assisted token example", Capabilities: assisted,
+			ID: "assisted-token-example", Name: "Assisted token example", Capabilities: []oauth.Capability{oauth.CapAssistedToken},
 			AllowedOrigins: []oauth.OriginPattern{"https://localhost:8000"}, Scope: []string{"read"},
 		},
 	}
+}
+
+// demoAccount is the user of the demo, with some of the claims that apps may ask for.
+func demoAccount() oauth.Account {
+	return oauth.Account{
+		Username: demoUser, Name: "Demo User", Email: "demo@example.com",
+		Attributes: json.RawMessage(`{"given_name":"Demo","family_name":"User","nickname":"demo","locale":"en","zoneinfo":"Europe/Berlin",` +
+			`"email_verified":true,"phone_number":"+49 30 0000000","phone_number_verified":false,` +
+			`"address":{"locality":"Berlin","country":"DE"}}`),
+	}
+}
+
+// seedProfile switches implicit on, in a profile that nobody changed since it was made: that of a new demo, or of one
+// that an older usher made, which is brought up to what this one knows, its example client too.
+func (d *demo) seedProfile(ctx context.Context) error {
+	p, err := d.manager.Profile(ctx)
+	if err != nil || p.Version != 1 {
+		return err
+	}
+	_, _, err = d.manager.ChangeClient(ctx, demoClient, func(c *oauth.Client) { exampleClient(c, d.appOrigin()) })
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // the operator may have removed it
+		return err
+	}
+	_, _, err = d.manager.ChangeProfile(ctx, func(p *oauth.Profile) error {
+		salt, version := p.PairwiseSalt, p.Version
+		*p = oauth.DefaultProfile()
+		p.PairwiseSalt, p.Version = salt, version
+		p.Capabilities = append(p.Capabilities, oauth.CapImplicit)
+		return nil
+	})
+	return err
 }
 
 // seed gives a new demo its user and clients, and returns the secret of the example's API. The file of
@@ -58,6 +110,9 @@ func (d *demo) seed(ctx context.Context) (secret string, err error) {
 	}
 	secret = strings.TrimSpace(string(text))
 	d.checkSecret(ctx, secret, path)
+	if err := d.seedProfile(ctx); err != nil {
+		return "", err
+	}
 	if d.AllowApp && !d.NoApp {
 		err = d.allowApp(ctx)
 	}
@@ -76,11 +131,14 @@ func (d *demo) seedNew(ctx context.Context, path string) (secret string, err err
 		}
 	}
 	if _, err := d.manager.Account(ctx, demoUser); errors.Is(err, store.ErrNotFound) {
-		_, err = d.manager.CreateAccount(ctx, oauth.Account{Username: demoUser, Name: "Demo User", Email: "demo@example.com"}, demoPassword)
+		_, err = d.manager.CreateAccount(ctx, demoAccount(), demoPassword)
 		if err != nil {
 			return "", err
 		}
 	} else if err != nil {
+		return "", err
+	}
+	if err := d.seedProfile(ctx); err != nil {
 		return "", err
 	}
 	secret, err = d.apiSecret(ctx)
@@ -118,6 +176,7 @@ func (d *demo) allowApp(ctx context.Context) error {
 	}
 	_, _, err = d.manager.ChangeClient(ctx, demoClient, func(c *oauth.Client) {
 		c.AllowedOrigins = append(c.AllowedOrigins, oauth.OriginPattern(d.appOrigin()))
+		c.RedirectURIs = union(c.RedirectURIs, d.appOrigin()+"/")
 	})
 	return err
 }

@@ -22,7 +22,8 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
 		SilenceErrors: true,
 	}
 	onlyGroups(root)
-	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), keysCommand(),
+	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), profileCommand(), registrationTokenCommand(),
+		keysCommand(),
 		checkConfigCommand(), trustCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	pointToHelp(root)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,14 +39,19 @@ flag, which other users of this machine could read.`,
 
 func userAdd(s *storage) *cobra.Command {
 	var acc oauth.Account
+	var claims claimFlags
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user; asks for the password",
 		Example: `  usher user add ann --name 'Ann Archer' --email ann@example.com
-  usher user add ann < password.txt`,
+  usher user add ann < password.txt
+  usher user add ann --claim given_name=Ann --claim email_verified=true --claim 'address={"country":"CH"}'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			acc.Username = args[0]
+			if err := claims.apply(&acc); err != nil {
+				return err
+			}
 			password, err := readPassword(cmd)
 			if err != nil {
 				return err
@@ -62,17 +70,24 @@ func userAdd(s *storage) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&acc.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&acc.Email, "email", "", "the user's e-mail address")
+	claims.add(cmd)
 	return cmd
 }
 
 func userChange(s *storage) *cobra.Command {
 	var want oauth.Account
+	var claims claimFlags
 	cmd := &cobra.Command{
-		Use:     "change NAME",
-		Short:   "Change a user's names or e-mail address",
-		Example: "  usher user change ann --email ann@example.org\n  usher user change ann --username anna",
-		Args:    cobra.ExactArgs(1),
+		Use:   "change NAME",
+		Short: "Change a user's names, e-mail address or claims",
+		Example: `  usher user change ann --email ann@example.org
+  usher user change ann --username anna
+  usher user change ann --claim phone_number='+41 44 000 00 00' --claim nickname=`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := claims.apply(&oauth.Account{}); err != nil {
+				return err
+			}
 			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
 				_, after, err := m.ChangeAccount(ctx, args[0], func(acc *oauth.Account) {
 					set := func(flag string, field *string, value string) {
@@ -83,6 +98,7 @@ func userChange(s *storage) *cobra.Command {
 					set("username", &acc.Username, want.Username)
 					set("name", &acc.Name, want.Name)
 					set("email", &acc.Email, want.Email)
+					_ = claims.apply(acc) // what was given is well formed, and so is what is stored
 				})
 				if err != nil {
 					return err
@@ -94,6 +110,7 @@ func userChange(s *storage) *cobra.Command {
 	cmd.Flags().StringVar(&want.Username, "username", "", "another user name; the subject that apps see stays")
 	cmd.Flags().StringVar(&want.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&want.Email, "email", "", "the user's e-mail address")
+	claims.add(cmd)
 	return cmd
 }
 
@@ -203,9 +220,48 @@ func userShow(s *storage) *cobra.Command {
 				}
 				return record(cmd.OutOrStdout(), [][2]string{
 					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"locked", yes(u.Locked)},
+					{"claims", string(u.Attributes)},
 					{"subject", u.ID.String()}, {"created", u.Created.UTC().Format(time.DateTime + " UTC")},
 				})
 			})
 		},
 	}
+}
+
+// claimFlags are further claims about a user, as name=value.
+type claimFlags struct{ given []string }
+
+func (f *claimFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.given, "claim", nil, "claim about the user as `name=value`: a text, or JSON; an empty value removes it (repeatable)")
+}
+
+// apply sets what was given and leaves the rest. A standard claim that is a text is one whatever it looks like; any other
+// value is taken as JSON where it is JSON.
+func (f *claimFlags) apply(acc *oauth.Account) error {
+	if len(f.given) == 0 {
+		return nil
+	}
+	claims := map[string]json.RawMessage{}
+	if len(acc.Attributes) > 0 {
+		if err := json.Unmarshal(acc.Attributes, &claims); err != nil {
+			return err
+		}
+	}
+	for _, text := range f.given {
+		name, value, found := strings.Cut(text, "=")
+		if !found {
+			return fmt.Errorf("--claim %q: write name=value", text)
+		}
+		switch {
+		case value == "":
+			delete(claims, name)
+		case manage.TextClaim(name) || !json.Valid([]byte(value)):
+			claims[name], _ = json.Marshal(value) // a string can always be marshalled
+		default:
+			claims[name] = json.RawMessage(value)
+		}
+	}
+	var err error
+	acc.Attributes, err = json.Marshal(claims)
+	return err
 }

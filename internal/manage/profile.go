@@ -27,14 +27,16 @@ func (m *Manager) Profile(ctx context.Context) (oauth.Profile, error) {
 
 // ChangeProfile reads the profile, lets change edit it, and stores it; it returns the profile before and after. Where
 // somebody else was faster it begins anew, so change may run more than once. The salt of pairwise subjects stays.
-func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile)) (before, after oauth.Profile, err error) {
+func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile) error) (before, after oauth.Profile, err error) {
 	err = retry(ctx, func() error {
 		snap, err := m.load(ctx)
 		if err != nil {
 			return err
 		}
 		before, after = snap.Profile, cloneProfile(snap.Profile)
-		change(&after)
+		if err := change(&after); err != nil {
+			return err
+		}
 		after.PairwiseSalt, after.Version = before.PairwiseSalt, before.Version
 		if err := validateProfile(&after, snap.Clients); err != nil {
 			return err

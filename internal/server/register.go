@@ -23,6 +23,9 @@ import (
 
 const registerPath = "/oauth/v2/oauth-register"
 
+// Issuer is the issuer of the server at a base URL: what its initial access tokens are bound to.
+func Issuer(baseURL string) string { return baseURL + issuerPath }
+
 // registration is what a client is answered about itself (RFC 7591 §3.2.1, RFC 7592 §3).
 type registration struct {
 	ClientID     string `json:"client_id"`
