@@ -70,7 +70,7 @@ export function spaTests(app: App): void {
       assert.equal(await subject(page), await subject(first.page));
     });
 
-    for (const error of ["invalid_request", "unauthorized_client", "interaction_required", "temporarily_unavailable", "never_heard_of"]) {
+    for (const error of ["invalid_request", "unauthorized_client", "never_heard_of"]) {
       it(`does not loop on ${error}`, async () => {
         const blank = await spa.w.session.fresh();
         await answering(blank, () => `#error=${error}&error_description=x`);

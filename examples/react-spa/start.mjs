@@ -22,3 +22,6 @@ for (const child of running) {
   });
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
+// npm's shell does not pass a signal on; when npm is gone, so is the parent.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && end(), 1000).unref();

@@ -82,7 +82,7 @@ export function App({ config, session: store, fetch }: Props): ReactNode {
           {button("logout", "Log out", signedIn, () => store.logout())}
         </Card>
 
-        <section className="card wide" aria-labelledby="title_6">
+        <section className="card" aria-labelledby="title_6">
           <h2 id="title_6">What happened</h2>
           <div role="log" aria-labelledby="title_6">
             <ol className="log" id="log">
