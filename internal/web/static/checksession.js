@@ -51,17 +51,21 @@
     return found ? found[1] : '';
   }
 
-  // A browser that keeps cookies from this frame cannot tell a signed-out user from a signed-in one: that is an
-  // error, since "changed" would send the client round for ever.
-  function answer(message, origin) {
+  function answer(message, origin, state) {
     var parts = /^(.+) ([0-9a-f]{64})\.([A-Za-z0-9_-]+)$/.exec(typeof message === 'string' ? message : '');
-    if (!parts || navigator.cookieEnabled === false) return 'error';
-    var state = sha256(parts[1] + ' ' + origin + ' ' + browserState() + ' ' + parts[3]);
-    return state === parts[2] ? 'unchanged' : 'changed';
+    if (!parts) return 'error';
+    return sha256(parts[1] + ' ' + origin + ' ' + state + ' ' + parts[3]) === parts[2] ? 'unchanged' : 'changed';
   }
 
   window.addEventListener('message', function (event) {
-    if (!event.source || event.source === window || event.origin === 'null') return;
-    event.source.postMessage(answer(event.data, event.origin), event.origin);
+    var source = event.source, origin = event.origin, state = browserState();
+    if (!source || source === window || origin === 'null') return;
+    var reply = function (sees) {
+      source.postMessage(sees ? answer(event.data, origin, state) : 'error', origin);
+    };
+    // A browser that keeps cookies from this frame cannot tell a signed-out user from a signed-in one: that is an
+    // error, since "changed" would send the client round for ever.
+    if (state || !document.hasStorageAccess) return reply(true);
+    document.hasStorageAccess().then(reply, function () { reply(false); });
   });
 })();
