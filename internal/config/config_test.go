@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"log/slog"
@@ -130,6 +131,11 @@ func TestOneFault(t *testing.T) {
 		{"open metrics", "metrics_listen", ":8444", "not loopback"},
 		{"open plaintext", "insecure_plaintext_listener", ":8080", "not loopback"},
 		{"plaintext name", "insecure_plaintext_listener", "localhost.evil.example:1", "not loopback"},
+		{"certificates without an address", "mtls_listen", ":8445", "would not know its address"},
+		{"address without a listener", "mtls_base_url", "https://localhost:8445", "mtls_listen is off"},
+		{"missing CAs", "mtls_ca_file", "/none.crt", "no such file"},
+		{"missing CAs of others", "outbound_ca_file", "/none.crt", "no such file"},
+		{"no network of others", "outbound_networks", "10.0.0.0/99", "not an address or network"},
 		{"grace", "shutdown_grace", "1h", "out of range"},
 		{"no unit", "shutdown_delay", "7", "not a duration"},
 		{"audit", "audit_keep_days", "0", "out of range"},
@@ -151,6 +157,63 @@ func TestOneFault(t *testing.T) {
 				t.Error("the fault says no fix")
 			}
 		})
+	}
+}
+
+func TestListenerForClientCertificates(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://localhost:8445":      "",
+		"https://localhost:8445/":     "more than host and port",
+		"https://localhost:443":       "default port",
+		"http://localhost:8445":       "not an https address",
+		"https://user@localhost:8445": "more than host and port",
+		"https://LOCALHOST:8445":      "lower case",
+		"https://localhost:8443":      "also base_url",
+		"https://mtls.example:8445":   "not for the host of mtls_base_url",
+	} {
+		flags := good(folder(t))
+		flags["mtls_listen"], flags["mtls_base_url"] = ":8445", address
+		_, err := Load(Sources{Flags: flags})
+		if faults, _ := err.(Faults); want == "" && err != nil || want != "" && (len(faults) != 1 || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: want %q, got: %v", address, want, err)
+		}
+	}
+}
+
+func TestListenerForClientCertificatesAlone(t *testing.T) {
+	dir := folder(t)
+	flags := map[string]string{
+		"listen": "off", "proxy_listen": ":8080", "trusted_proxies": "10.0.0.1", "master_key_file": filepath.Join(dir, "master.key"),
+		"mtls_listen": ":8445", "mtls_base_url": "https://localhost:8445",
+	}
+	if _, err := Load(Sources{Flags: flags}); err == nil || !strings.Contains(err.Error(), "mtls_listen has no certificate") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFilesOfCAs(t *testing.T) {
+	dir := folder(t)
+	flags := good(dir)
+	flags["mtls_ca_file"], flags["outbound_ca_file"] = flags["tls_cert_file"], flags["tls_cert_file"]
+	c, err := Load(Sources{Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := x509.NewCertPool()
+	only.AddCert(pair.Leaf)
+	if clients, err := c.ClientCAs(); err != nil || !clients.Equal(only) {
+		t.Errorf("the CAs of clients are others than those of the file (%v)", err)
+	}
+	if others, err := c.OutboundCAs(); err != nil || others == nil {
+		t.Errorf("the CAs of others: %v", err)
+	}
+	flags["mtls_ca_file"] = flags["tls_key_file"]
+	if _, err := Load(Sources{Flags: flags}); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+		t.Errorf("a file without certificates: %v", err)
 	}
 }
 
