@@ -197,8 +197,12 @@ func (b *bench) floorFor(n *node, w work, scratch string) (*floor, error) {
 	return startFloor(spec, n.target)
 }
 
-// onFloor is the same work for the floor, which has no pages to prepare it from.
+// onFloor is the same work for the floor, which has no pages to prepare it from, and to which requests may come twice.
 func (w work) onFloor() work {
 	w.prepare = nil
+	if w.once != nil {
+		most, request := w.once(), w.request
+		w.once, w.request = nil, func(dst []byte, n int) []byte { return request(dst, n%most) }
+	}
 	return w
 }

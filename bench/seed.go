@@ -22,8 +22,10 @@ import (
 
 const (
 	appClient = "bench-app"
+	webClient = "bench-web"
 	apiClient = "bench-api"
 	appOrigin = "https://app.example.com"
+	callback  = "https://app.example.com/callback"
 	password  = "seven green bicycles"
 	// tokenLifetime is longer than any bench: tokens made at its beginning are good to its end.
 	tokenLifetime = 24 * time.Hour
@@ -35,6 +37,7 @@ type world struct {
 	master    token.Master
 	ring      *token.Ring
 	apiSecret string
+	webSecret string
 	users     []user
 	hash      string // of the password that all have
 	began     time.Time
@@ -42,8 +45,10 @@ type world struct {
 
 // user is one signed-in user.
 type user struct {
-	account, session, delegation oauth.ID
-	cookie                       string
+	account, session oauth.ID
+	// app and web are the delegations of the two clients.
+	app, web oauth.ID
+	cookie   string
 }
 
 func username(i int) string { return fmt.Sprintf("user-%06d", i) }
@@ -78,21 +83,22 @@ func seed(ctx context.Context, database, baseURL string, accounts int) (*world, 
 func newUser() user {
 	var u user
 	var secret [32]byte
-	for _, b := range [][]byte{u.account[:], u.session[:], u.delegation[:], secret[:]} {
+	for _, b := range [][]byte{u.account[:], u.session[:], u.app[:], u.web[:], secret[:]} {
 		rand.Read(b)
 	}
 	u.cookie = base64.RawURLEncoding.EncodeToString(secret[:])
 	return u
 }
 
-// configure makes profile, keys and the two clients: the app and the API that introspects.
+// configure makes profile, keys and the clients: an app in the browser, a web app on a server, an API that introspects.
 func (w *world) configure(ctx context.Context, s *sqlstore.Store, baseURL string) error {
 	m := &manage.Manager{Store: s, Master: w.master, Now: time.Now, Rand: rand.Reader, Actor: "cli:bench"}
 	if err := m.Bootstrap(ctx); err != nil {
 		return err
 	}
 	err := m.CreatePublicClient(ctx, oauth.Client{
-		ID: appClient, Name: "Bench", Capabilities: []oauth.Capability{oauth.CapAssistedToken},
+		ID: appClient, Name: "Bench", Capabilities: []oauth.Capability{oauth.CapAssistedToken, oauth.CapCode, oauth.CapRefresh},
+		RedirectURIs:   []string{callback},
 		AllowedOrigins: []oauth.OriginPattern{appOrigin}, Scope: []string{"openid", "profile", "read"},
 	})
 	if err != nil {
@@ -100,6 +106,13 @@ func (w *world) configure(ctx context.Context, s *sqlstore.Store, baseURL string
 	}
 	w.apiSecret, err = m.CreateConfidentialClient(ctx, oauth.Client{
 		ID: apiClient, Name: "Bench API", Capabilities: []oauth.Capability{oauth.CapIntrospection},
+	})
+	if err != nil {
+		return err
+	}
+	w.webSecret, err = m.CreateConfidentialClient(ctx, oauth.Client{
+		ID: webClient, Name: "Bench web app", RedirectURIs: []string{callback}, Scope: []string{"openid", "profile", "read"},
+		Capabilities: []oauth.Capability{oauth.CapCode, oauth.CapRefresh, oauth.CapClientCredentials},
 	})
 	if err != nil {
 		return err
@@ -115,7 +128,7 @@ func (w *world) configure(ctx context.Context, s *sqlstore.Store, baseURL string
 // accessToken makes a fresh access token of a user, as the server would.
 func (w *world) accessToken(u user) (string, error) {
 	t := oauth.AccessToken{
-		DelegationID: u.delegation, ClientID: appClient, Subject: u.account.String(), Scope: []string{"read"},
+		DelegationID: u.app, ClientID: appClient, Subject: u.account.String(), Scope: []string{"read"},
 		Issued: w.began, Expires: w.began.Add(tokenLifetime),
 	}
 	rand.Read(t.ID[:])
@@ -126,7 +139,7 @@ func (w *world) accessToken(u user) (string, error) {
 func (w *world) fill(ctx context.Context, s *sqlstore.Store) error {
 	accounts := make([]oauth.Account, len(w.users))
 	sessions := make([]oauth.Session, len(w.users))
-	delegations := make([]oauth.Delegation, len(w.users))
+	delegations := make([]oauth.Delegation, 0, 2*len(w.users))
 	for i, u := range w.users {
 		accounts[i] = oauth.Account{
 			ID: u.account, Username: username(i), Name: "User of the bench", Email: username(i) + "@example.com",
@@ -137,9 +150,11 @@ func (w *world) fill(ctx context.Context, s *sqlstore.Store) error {
 			AMR: []string{oauth.AMRPassword}, ACR: oauth.ACRPassword, LastUsed: w.began,
 			IdleTimeout: 8 * time.Hour, Expires: w.began.Add(7 * 24 * time.Hour), Created: w.began,
 		}
-		delegations[i] = oauth.Delegation{
-			ID: u.delegation, SessionID: u.session, ClientID: appClient, AccountID: u.account,
-			Scope: []string{"openid", "profile", "read"}, Created: w.began,
+		for client, id := range map[string]oauth.ID{appClient: u.app, webClient: u.web} {
+			delegations = append(delegations, oauth.Delegation{
+				ID: id, SessionID: u.session, ClientID: client, AccountID: u.account,
+				Scope: []string{"openid", "profile", "read"}, Created: w.began,
+			})
 		}
 	}
 	return s.Fill(ctx, accounts, sessions, delegations)

@@ -20,11 +20,19 @@ var targets = map[string]map[string]float64{
 	"renewal":       {"sqlite": 0.28, "postgres": 0.20},
 	"introspection": {"sqlite": 0.35, "postgres": 0.28},
 	"revocation":    {"sqlite": 0.80, "postgres": 0.50},
+
+	"discovery":          {"sqlite": 0.50, "postgres": 0.50},
+	"jwks":               {"sqlite": 0.50, "postgres": 0.50},
+	"client-credentials": {"sqlite": 0.50, "postgres": 0.50},
+	"prompt-none":        {"sqlite": 0.25, "postgres": 0.18},
 }
 
 // workNames and databaseNames are what can be chosen from.
 var (
-	workNames     = []string{"renewal", "renewal-openid", "introspection", "revocation", "sign-in"}
+	workNames = []string{
+		"renewal", "renewal-openid", "introspection", "revocation", "sign-in",
+		"discovery", "jwks", "client-credentials", "prompt-none", "code-exchange", "refresh", "refresh-rotating",
+	}
 	databaseNames = []string{"sqlite", "postgres"}
 )
 
@@ -33,6 +41,9 @@ func (w *world) works(length time.Duration) []work {
 	return []work{
 		w.renewal("renewal", "read"), w.renewal("renewal-openid", "openid read"),
 		w.introspection(), w.revocation(length), w.signIn(),
+		document("discovery", "/oauth/v2/oauth-anonymous/.well-known/openid-configuration", `"issuer"`),
+		document("jwks", "/oauth/v2/oauth-anonymous/jwks", `"kty"`),
+		w.clientCredentials(), w.promptNone(), w.codeExchange(length), w.refresh(), w.refreshRotating(length),
 	}
 }
 
