@@ -64,6 +64,9 @@ func ParseRegistration(body []byte) (RegistrationRequest, *Error) {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return r, Errorf(InvalidClientMetadata, "The body is not a JSON object of client metadata, or a member has the wrong type.").Because(err)
 	}
+	if string(r.JWKS) == "null" { // as good as left out (RFC 7592 §2.2)
+		r.JWKS = nil
+	}
 	switch {
 	case r.SoftwareStatement != "": // RFC 7591 §2.3: its claims would be stronger than the others
 		return r, Errorf(UnapprovedSoftwareStatement, "This server accepts no software statements: register without one.")
@@ -71,9 +74,6 @@ func ParseRegistration(body []byte) (RegistrationRequest, *Error) {
 		return r, Errorf(InvalidClientMetadata, "This server does not encrypt its answers: register without encrypted_response_alg.")
 	case len(r.JWKS) > 0 && r.JWKSURI != "": // RFC 7591 §2
 		return r, Errorf(InvalidClientMetadata, "Give jwks or jwks_uri, not both.")
-	}
-	if string(r.JWKS) == "null" {
-		r.JWKS = nil
 	}
 	return r, nil
 }
