@@ -27,7 +27,7 @@ type Flow struct {
 	// Origin is where a message goes, Redirect where a redirect does, UserCode the device request that is decided.
 	Origin   string                `json:"o,omitempty"` // checked again at every step
 	Redirect *Redirection          `json:"d,omitempty"`
-	UserCode []byte                `json:"k,omitempty"` // its hash
+	UserCode string                `json:"k,omitempty"` // as its user sees it on the device
 	Request  AuthenticationRequest `json:"r"`
 	// Framed tells that the flow did not verifiably begin top-level: it may go on without the browser's
 	// flow cookie, but then never yields a first-party session.

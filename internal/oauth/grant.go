@@ -28,6 +28,7 @@ const (
 // GrantCapability lists the grant types of the token endpoint, with the capability that each needs.
 var GrantCapability = map[GrantType]Capability{
 	GrantCode: CapCode, GrantRefresh: CapRefresh, GrantClientCredentials: CapClientCredentials,
+	GrantDevice: CapDevice, GrantTokenExchange: CapTokenExchange,
 }
 
 // ParseGrantType reads the grant type of a token request, none of whose parameters may be repeated (RFC 6749 §3.2), save
@@ -237,7 +238,7 @@ func NewFamily(id ID, st *Standing, scope []string, c *Client, p *Profile, now t
 func (c *Client) CheckBinding(proof Confirmation) *Error {
 	switch {
 	case c.DPoPBound && proof.JKT == "":
-		return Errorf(InvalidDPoPProof, "The client's tokens are bound to a key: send a DPoP proof.")
+		return Errorf(InvalidRequest, "The client's tokens are bound to a key: send a DPoP proof.")
 	case c.TLSBound && proof.X5T == "":
 		return Errorf(InvalidRequest, "The client's tokens are bound to its certificate: use the mutual TLS endpoint.")
 	}

@@ -1,6 +1,9 @@
 package oauth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Introspection is an answer of the introspection endpoint (RFC 7662 §2.2).
 type Introspection struct {
@@ -64,6 +67,40 @@ func Introspect(t *AccessToken, st *Standing, issuer string, c *Client) Introspe
 		i.Username, i.AuthTime, i.ACR = st.Account.Username, st.Session.AuthTime.Unix(), st.Session.ACR
 	}
 	return i
+}
+
+// IntrospectRefresh says what may be told of a good refresh token. It has no token_type (RFC 7662 §2.2): no API takes it.
+func IntrospectRefresh(t *RefreshToken, st *Standing, issuer string, c *Client, p *Profile) Introspection {
+	return Introspection{
+		Active: true, Scope: JoinScope(t.Scope), ClientID: t.ClientID, Username: st.Account.Username,
+		Expires: t.Expires.Unix(), Issued: st.Family.Created.Unix(), Subject: p.Subject(c, st.Account.ID), Issuer: issuer,
+		AuthTime: st.Session.AuthTime.Unix(), ACR: st.Session.ACR, Confirmation: t.Confirmation,
+	}
+}
+
+// JWTIntrospection is the claims set of an introspection answer as a JWT (RFC 9701 §5). Of the token's claims none
+// stands at its top, so that it cannot pass for the token.
+type JWTIntrospection struct {
+	Issuer   string        `json:"iss"`
+	Audience string        `json:"aud"`
+	Issued   int64         `json:"iat"`
+	Token    Introspection `json:"token_introspection"`
+}
+
+// NewJWTIntrospection says to the caller what a token is worth, in a form that can be shown to others. A token that is
+// meant for other APIs is worth nothing to this one (RFC 9701 §5).
+func NewJWTIntrospection(i Introspection, issuer string, caller *Client, now time.Time) JWTIntrospection {
+	if i.Active && !meantFor(i, issuer, caller) {
+		i = Introspection{}
+	}
+	return JWTIntrospection{Issuer: issuer, Audience: caller.ID, Issued: now.Unix(), Token: i}
+}
+
+// meantFor tells whether the caller is in the token's audience: by its id, or by one of the names that it is
+// registered with. A token for the issuer is for every API here, and its own client may always look at it.
+func meantFor(i Introspection, issuer string, caller *Client) bool {
+	names := slices.Concat([]string{issuer, caller.ID}, caller.Audience, caller.Resources)
+	return i.ClientID == caller.ID || slices.ContainsFunc(i.Audience, func(v string) bool { return slices.Contains(names, v) })
 }
 
 // Type is the token_type of the answer that brings the token (RFC 6749 §7.1, RFC 9449 §5).

@@ -14,6 +14,12 @@ func UserInfo(t *AccessToken, a *Account, p *Profile) map[string]any {
 	return claims
 }
 
+// SignedUserInfo is the same as a JWT, which says who made it, and for whom (OpenID Connect Core §5.3.2).
+func SignedUserInfo(claims map[string]any, issuer string, c *Client) map[string]any {
+	claims["iss"], claims["aud"] = issuer, c.ID
+	return claims
+}
+
 // ClaimsOf lists the claims that a scope gives.
 func ClaimsOf(scope []string, p *Profile) []string {
 	var names []string

@@ -107,6 +107,8 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 			Flow: sealed, Client: v.client.DisplayName(), Open: windowPath + "?flow=" + url.QueryEscape(sealed),
 		})
 		return
+	case step == oauth.StepConsent && v.flow.Ending == oauth.EndDevice:
+		view = v.deviceConsent(sealed, st)
 	case step == oauth.StepConsent:
 		view = web.Consent{
 			Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID,
@@ -148,6 +150,9 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 		return
 	case oauth.EndRedirect:
 		s.finishAuthorization(w, r, v, st)
+		return
+	case oauth.EndDevice:
+		s.finishDevice(w, r, v, st)
 		return
 	}
 	answer, err := s.issueAssisted(r, v, st)
@@ -212,11 +217,15 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	s.deny(w, v, "The user closed the sign-in.")
+	s.deny(w, r, v, "The user closed the sign-in.")
 }
 
-func (s *Server) deny(w http.ResponseWriter, v *visit, description string) {
-	if v.flow.Ending == oauth.EndDone {
+func (s *Server) deny(w http.ResponseWriter, r *http.Request, v *visit, description string) {
+	switch v.flow.Ending {
+	case oauth.EndDevice:
+		s.denyDevice(w, r, v)
+		return
+	case oauth.EndDone:
 		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
 			Title: "Cancelled", Text: "You can close this window and go back to the app.",
 		})
@@ -236,7 +245,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	st, err := s.flowStanding(r, v)
 	if err == nil && r.PostForm.Get("decision") == "deny" {
 		if err = s.recordDenial(r, v, st); err == nil {
-			s.deny(w, v, "The user did not agree.")
+			s.deny(w, r, v, "The user did not agree.")
 			return
 		}
 	}

@@ -111,6 +111,9 @@ func (s *Server) metadata(snap *snapshot) metadata {
 	if p.Registration != oauth.RegistrationOff {
 		m.RegistrationEndpoint = s.BaseURL + "/oauth/v2/oauth-register"
 	}
+	if p.Can(oauth.CapDevice) {
+		m.DeviceEndpoint = s.BaseURL + deviceAuthorizationPath
+	}
 	for _, sc := range p.Scopes {
 		m.Scopes = append(m.Scopes, sc.Name)
 	}

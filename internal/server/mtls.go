@@ -15,6 +15,7 @@ var mtlsEndpoints = map[string]string{
 	"revocation_endpoint":                   revokePath,
 	"userinfo_endpoint":                     userinfoPath,
 	"pushed_authorization_request_endpoint": parPath,
+	"device_authorization_endpoint":         deviceAuthorizationPath,
 }
 
 // mtlsAliases is mtls_endpoint_aliases of the metadata; nil where the listener is off.

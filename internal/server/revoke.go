@@ -12,8 +12,9 @@ import (
 
 const revokePath = "/oauth/v2/oauth-revoke"
 
-// revoke ends one access token (RFC 7009). What is no token of ours, or no longer one, is answered like one
-// that was revoked (§2.2); only genuine tokens are written down, so strangers cannot fill the store.
+// revoke ends one access token, or a refresh token and all that followed from the same grant (RFC 7009 §2.1). What is no
+// token of ours, or no longer one, is answered like one that was revoked (§2.2); only genuine tokens are written down, so
+// strangers cannot fill the store. The hint is not needed: our tokens tell by themselves what they are.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 	if err := web.ParseForm(w, r); err != nil {
 		web.WriteJSONError(w, s.Logger, err)
@@ -43,6 +44,13 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) revokeToken(r *http.Request, c *oauth.Client, text string) *oauth.Error {
+	refresh, refused := s.openRefresh(r.Context(), text)
+	if refused != nil {
+		return refused
+	}
+	if refresh != nil {
+		return s.revokeFamily(r, c, refresh)
+	}
 	t, err := s.openAccess(r.Context(), text)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) {
 		return nil
@@ -50,18 +58,45 @@ func (s *Server) revokeToken(r *http.Request, c *oauth.Client, text string) *oau
 	if err != nil {
 		return web.AsError(err)
 	}
-	if t.ClientID != c.ID { // RFC 7009 §2.1
-		return oauth.Errorf(oauth.InvalidGrant, "The token was issued to another client.")
+	if t.ClientID != c.ID {
+		return errOthersToken
 	}
 	if !s.Now().Before(t.Expires) {
 		return nil
 	}
-	audit := s.audit(r, store.EventTokenRevoked, nil, nil)
-	audit.ClientID, audit.Detail = c.ID, t.ID.String()
-	if id, err := oauth.ParseID(t.Subject); err == nil {
-		audit.AccountID = id
+	st, err := s.Store.TokenStanding(r.Context(), t)
+	if st.Revoked || errors.Is(err, store.ErrNotFound) {
+		return nil
 	}
+	if err != nil {
+		return web.AsError(err)
+	}
+	audit := s.audit(r, store.EventTokenRevoked, nil, &st.Standing)
+	audit.ClientID, audit.Detail = c.ID, t.ID.String()
 	if err := s.Store.RevokeToken(r.Context(), t.ID, t.Expires, audit); err != nil {
+		return web.AsError(err)
+	}
+	return nil
+}
+
+// errOthersToken refuses what was issued to another client (RFC 7009 §2.1).
+var errOthersToken = oauth.Errorf(oauth.InvalidGrant, "The token was issued to another client.")
+
+// revokeFamily ends the grant of a refresh token, whichever generation it is of: its access tokens too (RFC 7009 §2.1).
+func (s *Server) revokeFamily(r *http.Request, c *oauth.Client, t *oauth.RefreshToken) *oauth.Error {
+	if t.ClientID != c.ID {
+		return errOthersToken
+	}
+	st, err := s.Store.FamilyStanding(r.Context(), t.FamilyID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return web.AsError(err)
+	}
+	audit := s.audit(r, store.EventFamilyEnded, nil, &st)
+	audit.ClientID, audit.Detail = c.ID, t.FamilyID.String()
+	if err := s.Store.EndFamily(r.Context(), t.FamilyID, audit); err != nil {
 		return web.AsError(err)
 	}
 	return nil

@@ -66,6 +66,10 @@ func (s *Server) answerToken(w http.ResponseWriter, r *http.Request) (*oauth.Tok
 		return s.redeemCode(q)
 	case oauth.GrantRefresh:
 		return s.refreshTokens(q)
+	case oauth.GrantDevice:
+		return s.redeemDevice(q)
+	case oauth.GrantTokenExchange:
+		return s.exchange(q)
 	default:
 		return s.clientCredentials(q)
 	}
@@ -118,7 +122,8 @@ func (s *Server) redeemCode(q *tokenRequest) (*oauth.TokenResponse, *oauth.Error
 		return nil, refused
 	}
 	family := oauth.NewFamily(code.ID, &st, code.Scope, q.client, &q.snap.profile, now)
-	if refused := s.startFamily(q, &st, &code, family); refused != nil {
+	spent := store.OneTime{Kind: "code", Owner: q.client.ID, ID: code.ID.String(), Expires: code.Expires()}
+	if refused := s.startFamily(q, &st, spent, code.Scope, family); refused != nil {
 		return nil, refused
 	}
 	st.Family = &family
@@ -127,12 +132,11 @@ func (s *Server) redeemCode(q *tokenRequest) (*oauth.TokenResponse, *oauth.Error
 	return s.familyTokens(q, i, oauth.RefreshToken{Scope: code.Scope, Claims: code.Claims, Resource: code.Resource})
 }
 
-// startFamily is the one write of a code exchange.
-func (s *Server) startFamily(q *tokenRequest, st *oauth.Standing, code *oauth.AuthorizationCode, f oauth.Family) *oauth.Error {
+// startFamily is the one write of a code exchange, and uses the code up.
+func (s *Server) startFamily(q *tokenRequest, st *oauth.Standing, code store.OneTime, scope []string, f oauth.Family) *oauth.Error {
 	a := s.audit(q.Request, store.EventFamilyStarted, nil, st)
-	a.ClientID, a.Detail = q.client.ID, oauth.JoinScope(code.Scope)
-	spent := store.OneTime{Kind: "code", Owner: q.client.ID, ID: code.ID.String(), Expires: code.Expires()}
-	err := s.Store.Redeem(q.Context(), spent, q.spends, f, s.Now(), a)
+	a.ClientID, a.Detail = q.client.ID, oauth.JoinScope(scope)
+	err := s.Store.Redeem(q.Context(), code, q.spends, f, s.Now(), a)
 	if errors.Is(err, store.ErrEnded) {
 		return sessionOver(nil)
 	}

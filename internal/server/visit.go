@@ -43,6 +43,8 @@ func (s *Server) revisit(f oauth.Flow) (*visit, *oauth.Error) {
 	switch f.Ending {
 	case oauth.EndRedirect:
 		err = v.checkRedirect()
+	case oauth.EndDevice:
+		err = v.checkDevice()
 	default:
 		err = v.checkAssisted()
 	}

@@ -22,6 +22,8 @@ const (
 	TypeJWT    = "JWT"        // id_token
 	TypeAccess = "at+jwt"     // JWT access token, RFC 9068 §2.1
 	TypeLogout = "logout+jwt" // OpenID Connect Back-Channel Logout §2.4
+
+	TypeIntrospection = "token-introspection+jwt" // RFC 9701 §5
 )
 
 const maxJWS = 16 << 10
@@ -59,7 +61,7 @@ func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
 		Algorithm: jose.SignatureAlgorithm(k.Alg),
 		Key:       jose.JSONWebKey{Key: private, KeyID: k.ID},
 	}
-	for _, typ := range []string{TypeJWT, TypeAccess, TypeLogout} {
+	for _, typ := range []string{TypeJWT, TypeAccess, TypeLogout, TypeIntrospection} {
 		opts := new(jose.SignerOptions).WithType(jose.ContentType(typ))
 		if sk.signers[typ], err = jose.NewSigner(signWith, opts); err != nil {
 			return err
