@@ -1,17 +1,17 @@
 import { type ReactNode, useState, useSyncExternalStore } from "react";
 import { type Answer, Answers, answerTo } from "./answers";
-import type { Fetch } from "./api";
+import type { Api } from "./api";
 import type { Config } from "./config";
 import type { Session, SessionStore } from "./session";
 
 interface Props {
   config: Config;
   session: SessionStore;
-  /** Adds the token for the API. */
-  fetch: Fetch;
+  /** Calls the API, with the token. */
+  api: Api;
 }
 
-export function App({ config, session: store, fetch }: Props): ReactNode {
+export function App({ config, session: store, api }: Props): ReactNode {
   const { session, problem, events } = useSyncExternalStore(store.subscribe, store.snapshot);
   const [busy, setBusy] = useState("");
   const [answers, setAnswers] = useState<Answer[]>([]);
@@ -32,12 +32,12 @@ export function App({ config, session: store, fetch }: Props): ReactNode {
   /** Calls the API, several times at once where asked. */
   const call = (times: number) => async (): Promise<void> => {
     setAnswers([]);
-    setAnswers(await Promise.all(Array.from({ length: times }, () => answerTo(fetch(config.api)))));
+    setAnswers(await Promise.all(Array.from({ length: times }, () => answerTo(api("")))));
   };
 
   const pay = async (): Promise<void> => {
     setPayments([]);
-    setPayments([await answerTo(fetch(`${config.api}/payment`, { method: "POST" }))]);
+    setPayments([await answerTo(api("/payment", { method: "POST" }))]);
   };
 
   return (

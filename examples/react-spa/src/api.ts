@@ -2,18 +2,16 @@ import { remedyFor } from "./challenge";
 import type { Config } from "./config";
 import type { SessionStore } from "./session";
 
-export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
+/** A request to the API, by what comes after its address. */
+export type Api = (path: string, init?: RequestInit) => Promise<Response>;
 
 /**
- * A fetch that gives the API's origin the token, and no other. A token that has expired is renewed before it is sent. Where
- * the API refuses a token, it is replaced as the answer says, and the request repeated once.
+ * A fetch for the API and nothing else, so nothing else ever gets the token. A token that has expired is renewed before
+ * it is sent. Where the API refuses a token, it is replaced as the answer says, and the request repeated once.
  */
-export function bearerFetch(config: Config, session: SessionStore): Fetch {
-  const api = new URL(config.api);
-  return async (address, init = {}) => {
-    const url = new URL(address, document.baseURI);
-    if (url.origin !== api.origin) return fetch(url, init);
-
+export function apiFetch(config: Config, session: SessionStore): Api {
+  return async (path, init = {}) => {
+    const url = new URL(config.api + path);
     const send = async (header: string): Promise<Response> => {
       const headers = new Headers(init.headers);
       if (header) headers.set("Authorization", header);

@@ -1,6 +1,6 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { bearerFetch } from "./api";
+import { apiFetch } from "./api";
 import { App } from "./App";
 import { loadConfig } from "./config";
 import { SessionStore } from "./session";
@@ -12,7 +12,7 @@ async function start(): Promise<void> {
   void session.start();
   createRoot(document.getElementById("root")!).render(
     <StrictMode>
-      <App config={config} session={session} fetch={bearerFetch(config, session)} />
+      <App config={config} session={session} api={apiFetch(config, session)} />
     </StrictMode>,
   );
 }
