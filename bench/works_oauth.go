@@ -91,7 +91,7 @@ func (w *world) promptNone() work {
 }
 
 // exchangesPerSecond is more than any run reaches: so many codes or refresh tokens are made before it.
-const exchangesPerSecond = 12_000
+const exchangesPerSecond = 8_000
 
 // codeExchange trades a fresh code for tokens with each request: a family and a spent code are written.
 func (w *world) codeExchange(length time.Duration) work {

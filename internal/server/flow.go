@@ -112,16 +112,23 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 	case step == oauth.StepConsent:
 		view = web.Consent{
 			Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID,
-			User: st.Account.Username, Subject: st.Account.ID.String(), Scopes: v.snap.describe(v.consentScope()), Target: v.redirect,
+			User: st.Account.Username, Subject: st.Account.ID.String(), Scopes: v.snap.describe(v.consentScope()),
+			About: about(v.client), Target: v.redirect,
 		}
 	case step == oauth.StepSelectAccount:
 		view = web.SelectAccount{
 			Flow: sealed, Client: v.client.DisplayName(), User: st.Account.Username, Subject: st.Account.ID.String(), Target: v.redirect,
 		}
 	default:
-		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint, Target: v.redirect}
+		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint, About: about(v.client), Target: v.redirect}
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, v.frame(), view)
+}
+
+// about is what the client tells of itself (OpenID Connect Registration §2). Its logo is not shown: our pages load
+// nothing from elsewhere.
+func about(c *oauth.Client) web.About {
+	return web.About{Home: c.ClientURI, Policy: c.PolicyURI, Terms: c.TOSURI}
 }
 
 // frame is the origin that may frame the flow's interactive pages.

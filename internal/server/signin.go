@@ -70,7 +70,7 @@ func (s *Server) askAgain(w http.ResponseWriter, v *visit, username string, wait
 	}
 	web.WritePage(w, s.Logger, status, v.frame(), web.SignIn{
 		Flow: sealed, Client: v.client.DisplayName(), Username: username, Error: text, Fields: problem != nil,
-		Target: v.redirect,
+		About: about(v.client), Target: v.redirect,
 	})
 }
 

@@ -64,6 +64,9 @@ func Static(w http.ResponseWriter, r *http.Request) {
 // View is what a page shows; its type names the template.
 type View interface{ template() (file, title string) }
 
+// About is what a client tells of itself, beside its name: links, each empty where there is none.
+type About struct{ Home, Policy, Terms string }
+
 // targeted is a view with a form whose answer may send the browser on to a client: Target.
 type targeted interface{ target() oauth.ValidRedirect }
 
@@ -74,6 +77,7 @@ type SignIn struct {
 	Username string
 	Error    string
 	Fields   bool // the error concerns what was typed
+	About    About
 	Target   oauth.ValidRedirect
 }
 
@@ -97,6 +101,7 @@ type Consent struct {
 	Scopes  []oauth.Scope
 	// ClientID is shown beside the name, which the client's owner chose.
 	ClientID string
+	About    About
 	Target   oauth.ValidRedirect
 }
 
