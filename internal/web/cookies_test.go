@@ -62,7 +62,7 @@ func TestCORS(t *testing.T) {
 	w := record(func(w http.ResponseWriter) { web.Preflight(w, app(t), "POST, OPTIONS") })
 	headers(t, w.Result().Header, map[string]string{
 		allow: "https://app.example:8443", credentials: "", vary: "Origin",
-		methods: "POST, OPTIONS", names: "Authorization, Content-Type", age: "600",
+		methods: "POST, OPTIONS", names: "Authorization, Content-Type, DPoP", age: "600",
 	})
 	stranger := record(func(w http.ResponseWriter) { web.Preflight(w, oauth.ValidOrigin{}, "POST, OPTIONS") })
 	headers(t, stranger.Result().Header, map[string]string{allow: "", credentials: "", vary: "Origin", methods: "", names: "", age: ""})
