@@ -31,6 +31,8 @@ func TestActive(t *testing.T) {
 		{"the session is over", func(f *facts) { f.st.Session.Expires = noon }, false},
 		{"the delegation ended", func(f *facts) { f.st.Delegation = nil }, false},
 		{"the delegation is another client's", func(f *facts) { f.st.Delegation.ClientID = "other" }, false},
+		{"exchanged by the token's client", func(f *facts) { f.st.Delegation.ClientID, f.token.Actor = "other", "app" }, true},
+		{"exchanged by another client", func(f *facts) { f.st.Delegation.ClientID, f.token.Actor = "other", "third" }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := facts{client: &oauth.Client{ID: "app"}, now: noon}
@@ -51,5 +53,31 @@ func TestIntrospect(t *testing.T) {
 	c.Audience = []string{"https://api.example"}
 	if got := oauth.Introspect(&at, st, issuer, c).Audience; len(got) != 1 || got[0] != "https://api.example" {
 		t.Errorf("aud = %q", got)
+	}
+}
+
+// A signed answer says nothing of a token that is meant for other APIs (RFC 9701 §5).
+func TestJWTIntrospectionIsForTheAudienceOfTheToken(t *testing.T) {
+	api := &oauth.Client{ID: "api"}
+	api.Resources = []string{"https://api.example"}
+	for _, tt := range []struct {
+		name   string
+		token  oauth.Introspection
+		active bool
+	}{
+		{"for every API here", oauth.Introspection{Active: true, Audience: []string{issuer}}, true},
+		{"by the caller's id", oauth.Introspection{Active: true, Audience: []string{"x", "api"}}, true},
+		{"by a name of the caller", oauth.Introspection{Active: true, Audience: []string{"https://api.example"}}, true},
+		{"for another", oauth.Introspection{Active: true, Audience: []string{"https://bank.example"}, Subject: "alice"}, false},
+		{"for another, but the caller's own", oauth.Introspection{Active: true, ClientID: "api", Audience: []string{"https://bank.example"}}, true},
+		{"inactive", oauth.Introspection{}, false},
+	} {
+		got := oauth.NewJWTIntrospection(tt.token, issuer, api, noon)
+		if got.Token.Active != tt.active || !tt.active && got.Token.Subject != "" {
+			t.Errorf("%s: %+v", tt.name, got.Token)
+		}
+		if got.Issuer != issuer || got.Audience != "api" || got.Issued != noon.Unix() {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
 	}
 }
