@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL,
-# Chromium and certutil (for the browser tests), and the Node packages of e2e/, js/ and two examples. Debian and
+# Chromium and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
 # Ubuntu only; elsewhere it says what is missing. Run it as often as you like: what is there is left alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -49,7 +49,7 @@ if [ -n "$wanted" ]; then
 fi
 
 # Node packages, anew only where the lock file changed since they were installed.
-for folder in e2e js examples/angular-spa examples/react-spa; do
+for folder in e2e interop js examples/angular-spa examples/react-spa; do
     [ -f "$folder/package-lock.json" ] || continue
     stamp="$folder/node_modules/.installed"
     if ! cmp -s "$folder/package-lock.json" "$stamp"; then

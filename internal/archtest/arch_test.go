@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"examples/*": {"resource"},
 	"bench":      {"*"},
 	"cmd/usher":  {"*"},
+	"interop":    {},
 }
 
 // wholeTrees are rooms with packages below them that belong to the same room.

@@ -1,0 +1,89 @@
+package interop_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// registration is a client as the command line is given it.
+type registration struct {
+	id     string
+	secret bool
+	// settings have the names that 'usher client show --json' prints.
+	settings map[string]any
+}
+
+// clients are those of every test.
+func (w *world) clients() []registration {
+	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{w.key.Public()}}
+	const scope = "openid profile email offline_access read"
+	return []registration{
+		{id: "web", secret: true, settings: settings("code refresh introspection", scope, "redirect_uris", []string{callback},
+			"post_logout_redirect_uris", []string{goodbye})},
+		{id: "rs256", secret: true, settings: settings("code", scope, "redirect_uris", []string{callback}, "id_token_alg", "RS256",
+			"userinfo_signed_response_alg", "RS256")},
+		{id: "native", settings: settings("code refresh", scope, "redirect_uris", []string{"http://127.0.0.1/cb"})},
+		{id: "batch", secret: true, settings: settings("client_credentials", "read", "access_token_format", "jwt")},
+		{id: "mac", secret: true, settings: settings("client_credentials", "read", "token_endpoint_auth_method", "client_secret_jwt")},
+		{id: "keys", settings: settings("code refresh client_credentials introspection", scope, "redirect_uris", []string{callback},
+			"token_endpoint_auth_method", "private_key_jwt", "jwks", keys)},
+		{id: "bound", settings: settings("code refresh", scope, "redirect_uris", []string{callback}, "dpop_bound_access_tokens", true)},
+		{id: "fapi", settings: settings("code refresh", scope, "redirect_uris", []string{callback}, "dpop_bound_access_tokens", true,
+			"require_pushed_authorization_requests", true, "token_endpoint_auth_method", "private_key_jwt", "jwks", keys)},
+		{id: "tv", settings: settings("device refresh", scope)},
+		{id: "api", secret: true, settings: settings("introspection", "", "introspection_signed_response_alg", "ES256")},
+		{id: "spa", settings: settings("code refresh", scope, "allowed_origins", []string{w.app},
+			"redirect_uris", []string{w.app + "/oidc-client-ts", w.app + "/silent", w.app + "/angular"},
+			"post_logout_redirect_uris", []string{w.app + "/oidc-client-ts", w.app + "/angular"})},
+	}
+}
+
+// settings are capabilities and scope, and what else a client has: name, value, name, value.
+func settings(capabilities, scope string, more ...any) map[string]any {
+	s := map[string]any{"capabilities": strings.Fields(capabilities), "scope": strings.Fields(scope)}
+	for i := 0; i < len(more); i += 2 {
+		s[more[i].(string)] = more[i+1]
+	}
+	return s
+}
+
+func newKey(t *testing.T) jose.JSONWebKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	return jose.JSONWebKey{Key: key, KeyID: "interop", Algorithm: "ES256", Use: "sig"}
+}
+
+// makeCertificate makes the server's certificate, which vouches for itself.
+func (w *world) makeCertificate(t *testing.T) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	must(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	w.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	w.trust.AppendCertsFromPEM(w.ca)
+	must(t, os.WriteFile(filepath.Join(w.dir, "tls.crt"), w.ca, 0o600))
+	must(t, os.WriteFile(filepath.Join(w.dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+}

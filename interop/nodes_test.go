@@ -1,0 +1,165 @@
+package interop_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// patience is how long a node may take to start.
+const patience = 30 * time.Second
+
+// node is one process of the server, at addresses that it keeps when it is started again.
+type node struct {
+	binary, config      string
+	address, operations string
+	process             *exec.Cmd
+	ended               chan struct{}
+	log                 lockedBuffer
+	served              atomic.Int64
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (w *world) newNode(t *testing.T) *node {
+	t.Helper()
+	n := &node{binary: w.binary, config: filepath.Join(w.dir, "usher.yaml"), address: freeAddress(t), operations: freeAddress(t)}
+	must(t, n.start())
+	t.Cleanup(func() {
+		n.kill()
+		if t.Failed() {
+			t.Logf("log of the node at %s:\n%s", n.address, n.log.String())
+		}
+	})
+	return n
+}
+
+// freeAddress is one that nobody listens at. It is below the ports that systems give to outgoing connections: one of those
+// could take it while the node is down.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000)))
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+func (n *node) start() error {
+	n.process = exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--metrics-listen", n.operations)
+	n.process.Stderr = &n.log
+	n.ended = make(chan struct{})
+	if err := n.process.Start(); err != nil {
+		close(n.ended)
+		return err
+	}
+	process, ended := n.process, n.ended
+	go func() {
+		_ = process.Wait() // it is killed
+		close(ended)
+	}()
+	return nil
+}
+
+// kill ends the node without a warning, and waits until it is gone.
+func (n *node) kill() {
+	_ = n.process.Process.Kill() // it may have ended
+	<-n.ended
+}
+
+// ready waits until the node serves.
+func (n *node) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := http.Get("http://" + n.operations + "/readyz")
+		if err == nil {
+			r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-n.ended:
+			return fmt.Errorf("the node at %s ended:\n%s", n.address, n.log.String())
+		case <-ctx.Done():
+			return fmt.Errorf("the node at %s is not ready:\n%s", n.address, n.log.String())
+		}
+	}
+}
+
+// balance gives each connection to the next node that takes it. It does not look into TLS.
+func (w *world) balance(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for turn := 0; ; turn++ {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go w.carry(client, turn)
+		}
+	}()
+	return l
+}
+
+func (w *world) carry(client net.Conn, turn int) {
+	defer client.Close()
+	for i := range w.nodes {
+		n := w.nodes[(turn+i)%len(w.nodes)]
+		server, err := net.Dial("tcp", n.address)
+		if err != nil {
+			continue // it was killed, and is not back yet
+		}
+		defer server.Close()
+		n.served.Add(1)
+		done := make(chan struct{}, 2)
+		for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
+			go func() {
+				_, _ = io.Copy(pair[0], pair[1]) // either end may go away
+				done <- struct{}{}
+			}()
+		}
+		<-done
+		return
+	}
+}
+
+func port(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }

@@ -1,0 +1,182 @@
+package interop_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	username = "ann"
+	password = "correct horse battery"
+	// callback is where most clients are sent back to: the user's browser is ours, so nobody has to be there.
+	callback = "https://client.example/cb"
+	goodbye  = "https://client.example/bye"
+)
+
+// world is a server, as many nodes as it takes, with its clients and its user.
+type world struct {
+	dir    string
+	binary string
+	// base is the server's address, issuer its name, app the origin of the pages that run in Chromium.
+	base, issuer, app string
+	nodes             []*node
+	ca                []byte
+	trust             *x509.CertPool
+	// http asks the server, each time over a connection of its own, and so the other node.
+	http *http.Client
+	// secrets are those of the clients that have one; key is that of the others.
+	secrets map[string]string
+	key     jose.JSONWebKey
+
+	mu       sync.Mutex
+	kills    int
+	visitors map[string]*visitor
+}
+
+// binary builds the server, once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	path, err := filepath.Abs("../build/interop/usher")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", path, "./cmd/usher")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// newWorld starts so many nodes on a database, which is empty.
+func newWorld(t *testing.T, database string, nodes int) *world {
+	t.Helper()
+	path, err := binary()
+	must(t, err)
+	w := &world{dir: t.TempDir(), binary: path, trust: x509.NewCertPool(), secrets: map[string]string{}, visitors: map[string]*visitor{}}
+	w.makeCertificate(t)
+	w.http = w.newHTTP()
+	balancer := w.balance(t)
+	w.base = "https://localhost:" + port(balancer)
+	w.issuer = w.base + "/oauth/v2/oauth-anonymous"
+	w.serveApp(t)
+	w.configure(t, database)
+	w.register(t)
+	for range nodes {
+		w.nodes = append(w.nodes, w.newNode(t))
+	}
+	for _, n := range w.nodes {
+		must(t, n.ready())
+	}
+	return w
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newHTTP trusts the server and keeps no connection.
+func (w *world) newHTTP() *http.Client {
+	return &http.Client{
+		Timeout:   20 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: w.trust}},
+	}
+}
+
+// configure writes what all nodes and the command line share.
+func (w *world) configure(t *testing.T, database string) {
+	t.Helper()
+	_, err := w.usher("", "keys", "new-master", filepath.Join(w.dir, "master.key"))
+	must(t, err)
+	settings := map[string]string{
+		"base_url": w.base, "database": database, "master_key_file": filepath.Join(w.dir, "master.key"),
+		"tls_cert_file": filepath.Join(w.dir, "tls.crt"), "tls_key_file": filepath.Join(w.dir, "tls.key"),
+	}
+	var file strings.Builder
+	for key, value := range settings {
+		fmt.Fprintf(&file, "%s: %q\n", key, value)
+	}
+	must(t, os.WriteFile(filepath.Join(w.dir, "usher.yaml"), []byte(file.String()), 0o600))
+}
+
+// register makes the clients and the user.
+func (w *world) register(t *testing.T) {
+	t.Helper()
+	w.key = newKey(t)
+	for _, c := range w.clients() {
+		text, err := json.Marshal(c.settings)
+		must(t, err)
+		args := []string{"client", "add", c.id, "--from", "-", "--json", "--config", filepath.Join(w.dir, "usher.yaml")}
+		if c.secret {
+			args = append(args, "--secret")
+		}
+		out, err := w.usher(string(text), args...)
+		must(t, err)
+		var made struct{ Secret string }
+		must(t, json.Unmarshal([]byte(out), &made))
+		w.secrets[c.id] = made.Secret
+	}
+	_, err := w.usher(password+"\n", "user", "add", username, "--name", "Ann Archer", "--email", "ann@example.com",
+		"--claim", "email_verified=true", "--config", filepath.Join(w.dir, "usher.yaml"))
+	must(t, err)
+}
+
+// usher runs the command line and returns what it printed.
+func (w *world) usher(stdin string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, w.binary, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("usher %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return stdout.String(), nil
+}
+
+// between is what tests call between two steps: where there are two nodes it kills one, which comes back by itself. Until
+// it is back the other one carries all, and it is that one's turn the next time.
+func (w *world) between() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.nodes) < 2 {
+		return nil
+	}
+	var faults []error
+	for _, n := range w.nodes {
+		faults = append(faults, n.ready())
+	}
+	n := w.nodes[w.kills%len(w.nodes)]
+	w.kills++
+	n.kill()
+	return errors.Join(append(faults, n.start())...)
+}
+
+// visitor is the user of this name, who is new where the name is.
+func (w *world) visitor(name string) *visitor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.visitors[name]
+	if v == nil {
+		v = w.newVisitor()
+		w.visitors[name] = v
+	}
+	return v
+}
