@@ -57,13 +57,15 @@ func TestRequestObjectByReference(t *testing.T) {
 	}
 }
 
-func TestUnsignedRequestObjectIsForClientsThatAskedForIt(t *testing.T) {
+func TestUnsignedRequestObjectIsForClientsThatPromisedNoSignature(t *testing.T) {
 	w := newWorld(t)
 	q := form("client_id", "app", "scope", "openid", "request", plainJWT(t, requestClaims))
-	if got, err := w.parameters(w.requesting(oauth.ClientRequests{RequestObjectAlg: oauth.AlgNone}), q); err != nil || got.Get("state") != "object" {
-		t.Errorf("%v, %v", got, err)
+	for _, r := range []oauth.ClientRequests{{}, {RequestObjectAlg: oauth.AlgNone}} {
+		if got, err := w.parameters(w.requesting(r), q); err != nil || got.Get("state") != "object" {
+			t.Errorf("%+v: %v, %v", r, got, err)
+		}
 	}
-	for _, r := range []oauth.ClientRequests{{}, {RequestObjectAlg: oauth.ES256}, {RequestObjectAlg: oauth.AlgNone, RequireSigned: true}} {
+	for _, r := range []oauth.ClientRequests{{RequestObjectAlg: oauth.ES256}, {RequireSigned: true}, {RequirePushed: true}, {RequestObjectAlg: oauth.AlgNone, RequireSigned: true}} {
 		if _, err := w.parameters(w.requesting(r), q); err == nil || err.Code != oauth.InvalidRequestObject {
 			t.Errorf("%+v: %v", r, err)
 		}
