@@ -1,16 +1,12 @@
 // Two clients of one browser hear of its sign-out: in frames of their own, and by watching the browser's state.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
 import type { Policy } from "../harness/browser.ts";
 import { page } from "../harness/site.ts";
 import { call, signIn } from "../harness/user.ts";
-import type { Usher } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, signInBy, visit, world, type World } from "../harness/world.ts";
 
@@ -22,21 +18,6 @@ interface RP {
   heard: URL[];
   /** What it does when it hears of one; answers where absent. */
   hear?: (response: ServerResponse) => void;
-}
-
-/** Gives the clients their addresses for logout frames, as registration does. */
-function frontChannel(usher: Usher, rps: RP[]): void {
-  const name = readdirSync(usher.data).find((file) => file.endsWith(".db"));
-  assert.ok(name);
-  const db = new DatabaseSync(join(usher.data, name), { timeout: 5000 });
-  try {
-    for (const rp of rps) {
-      db.prepare("UPDATE client SET doc = json_set(doc, '$.frontchannel_logout_uri', ?), version = version + 1 WHERE id = ?").run(`${rp.origin}/out`, rp.id);
-    }
-    db.prepare("UPDATE config SET revision = revision + 1").run();
-  } finally {
-    db.close();
-  }
 }
 
 /** An app with a page for the library, one that watches the browser's state, one for logouts, and one to come back to. */
@@ -56,7 +37,7 @@ async function relyingParty(w: World, id: string): Promise<RP> {
     },
   });
   await w.usher.client(id, [rp.origin], "--scope", "openid", "--capability", "assisted_token", "--capability", "code",
-    "--redirect-uri", `${rp.origin}/cb`, "--post-logout-redirect-uri", `${rp.origin}/bye`);
+    "--redirect-uri", `${rp.origin}/cb`, "--post-logout-redirect-uri", `${rp.origin}/bye`, "--frontchannel-logout-uri", `${rp.origin}/out`);
   return rp;
 }
 
@@ -108,8 +89,6 @@ function withCookies(policy: Policy, tests: (w: () => World, rps: () => [RP, RP]
     before(async () => {
       w = await world({ policy });
       rps = [await relyingParty(w, "first"), await relyingParty(w, "second")];
-      frontChannel(w.usher, rps);
-      await w.usher.client("later", [rps[0].origin]); // once it is known, so is what was before it
     });
     beforeEach(() => {
       for (const rp of rps) {
