@@ -28,7 +28,6 @@ const (
 	AccountSelectionRequired  Code = "account_selection_required"
 	InvalidRequestURI         Code = "invalid_request_uri"
 	InvalidRequestObject      Code = "invalid_request_object"
-	RequestNotSupported       Code = "request_not_supported"
 	RegistrationNotSupported  Code = "registration_not_supported"
 	UnmetAuthenticationNeeded Code = "unmet_authentication_requirements"
 

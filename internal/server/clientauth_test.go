@@ -317,7 +317,7 @@ func TestListenerForCertificatesServesNoPage(t *testing.T) {
 			t.Errorf("%s: %d", path, got.status)
 		}
 	}
-	for name, address := range w.server.mtlsAliases() {
+	for name, address := range w.server.mtlsAliases(&w.server.current.Load().profile) {
 		if got := w.call("POST", address, form()); got.status == 404 || !strings.HasSuffix(name, "_endpoint") {
 			t.Errorf("%s %s: %d", name, address, got.status)
 		}

@@ -106,7 +106,7 @@ func (s *Server) metadata(snap *snapshot) metadata {
 
 		ClaimsParameter: true, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, IssParameter: true,
 		FrontChannelLogout: true, FrontChannelLogoutSession: true, BackChannelLogout: true, BackChannelLogoutSession: true,
-		TLSBoundTokens: s.MTLSBaseURL != "", MTLSAliases: s.mtlsAliases(),
+		TLSBoundTokens: s.MTLSBaseURL != "", MTLSAliases: s.mtlsAliases(p),
 	}
 	if p.Registration != oauth.RegistrationOff {
 		m.RegistrationEndpoint = s.BaseURL + "/oauth/v2/oauth-register"

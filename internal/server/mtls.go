@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
+
+	"github.com/usher-id/usher/internal/oauth"
 )
 
 // mtlsEndpoints are the endpoints that the listener for client certificates serves, by their names in the metadata
@@ -18,14 +20,17 @@ var mtlsEndpoints = map[string]string{
 	"device_authorization_endpoint":         deviceAuthorizationPath,
 }
 
-// mtlsAliases is mtls_endpoint_aliases of the metadata; nil where the listener is off.
-func (s *Server) mtlsAliases() map[string]string {
+// mtlsAliases is mtls_endpoint_aliases of the metadata; nil where the listener is off. What the profile has switched off
+// is not in it.
+func (s *Server) mtlsAliases(p *oauth.Profile) map[string]string {
 	if s.MTLSBaseURL == "" {
 		return nil
 	}
 	aliases := make(map[string]string, len(mtlsEndpoints))
 	for name, path := range mtlsEndpoints {
-		aliases[name] = s.MTLSBaseURL + path
+		if path != deviceAuthorizationPath || p.Can(oauth.CapDevice) {
+			aliases[name] = s.MTLSBaseURL + path
+		}
 	}
 	return aliases
 }
