@@ -52,21 +52,11 @@ func (s *Server) fetchRequest(ctx context.Context, c *oauth.Client, uri string) 
 	return strings.TrimSpace(string(document)), nil
 }
 
-// notOpened says why a request object was not even read. An unsigned one of a client that said nothing of algorithms is
-// told apart: it is what this server knows, but not for this client (OpenID Connect Core §3.1.2.6).
-func notOpened(c *oauth.Client, request string) *oauth.Error {
-	_, err := token.ParseForeign(request, []oauth.Alg{oauth.AlgNone})
-	if err == nil && c.RequestObjectAlg == "" && !c.RequireSigned {
-		return oauth.Errorf(oauth.RequestNotSupported, "Unsigned request objects are for clients that registered request_object_signing_alg none.")
-	}
-	return oauth.Errorf(oauth.InvalidRequestObject, "The request object is not a JWT, or not signed as this client has to.")
-}
-
 // openRequest verifies a request object and gives the parameters that count.
 func (s *Server) openRequest(ctx context.Context, c *oauth.Client, request string, q url.Values) (url.Values, *oauth.Error) {
 	f, err := token.ParseForeign(request, c.RequestObjectAlgs())
 	if err != nil {
-		return nil, notOpened(c, request)
+		return nil, oauth.Errorf(oauth.InvalidRequestObject, "The request object is not a JWT, or not signed as this client has to.").Because(err)
 	}
 	claims := f.Unverified()
 	if f.Alg != oauth.AlgNone {
