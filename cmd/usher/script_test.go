@@ -61,6 +61,7 @@ func TestCommandLine(t *testing.T) {
 			"lacks":     lacks,
 			"terminate": terminate,
 			"onlyusher": onlyUsher,
+			"register":  register,
 		},
 	})
 }
@@ -121,6 +122,24 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			ts.Check(err)
 		}
+	}
+}
+
+// register registers a client at the address with the initial access token in a file.
+func register(ts *testscript.TestScript, _ bool, args []string) {
+	client := &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+	}
+	r, err := http.NewRequest("POST", args[0], strings.NewReader(`{"redirect_uris":["https://rp.example/cb"]}`))
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[1])))
+	r.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(r)
+	ts.Check(err)
+	res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		ts.Fatalf("registering answered %s", res.Status)
 	}
 }
 
