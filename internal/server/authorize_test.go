@@ -416,7 +416,10 @@ func TestPushedRequest(t *testing.T) {
 	q := b.authorize(address).answer()
 	w.redeem("web", q.Get("code")).granted(t)
 	b.open(address).wantRefused(oauth.InvalidRequestURI) // RFC 9126 §4: once
-	w.browser().open(authorizePath + "?client_id=spa&request_uri=" + url.QueryEscape(pushed.RequestURI)).wantPlain(400)
+	p = w.browser().open(authorizePath + "?client_id=spa&request_uri=" + url.QueryEscape(pushed.RequestURI)) // another client's
+	if got := p.answer().Get("error"); got != string(oauth.InvalidRequestURI) {
+		t.Errorf("another client's request: %s", got)
+	}
 
 	form.Set("response_type", "saml")
 	if p := push(form); p.status != 400 || !strings.Contains(p.body, "unsupported_response_type") {

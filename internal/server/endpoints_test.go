@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,7 @@ func TestDiscovery(t *testing.T) {
 	if first["issuer"] != w.url+issuerPath || first["assisted_token_endpoint"] != w.url+assistedPath {
 		t.Errorf("got %v", first)
 	}
-	if grants := first["grant_types_supported"].([]any); grants[0] != "urn:ietf:params:oauth:grant-type:assisted_token" {
+	if grants := first["grant_types_supported"].([]any); !slices.Contains(grants, any("urn:ietf:params:oauth:grant-type:assisted_token")) {
 		t.Errorf("grant types %v", grants)
 	}
 	for name, value := range first { // whatever is told is there
@@ -41,6 +43,30 @@ func TestDiscovery(t *testing.T) {
 		if p := w.call("GET", strings.TrimPrefix(address, w.url), nil); p.status == http.StatusNotFound {
 			t.Errorf("%s: %s does not exist", name, address)
 		}
+	}
+}
+
+// What the profile has switched off is not told.
+func TestDiscoveryTellsOnlyWhatIsThere(t *testing.T) {
+	w := newWorld(t)
+	lists := func() (grants, responseTypes []any, registration any) {
+		var m map[string]any
+		w.must(json.Unmarshal([]byte(w.call("GET", issuerPath+"/.well-known/openid-configuration", nil).body), &m))
+		return m["grant_types_supported"].([]any), m["response_types_supported"].([]any), m["registration_endpoint"]
+	}
+	grants, types, registration := lists()
+	if slices.Contains(grants, any("implicit")) || len(types) != 1 || types[0] != "code" || registration == nil {
+		t.Errorf("by default: %v, %v, %v", grants, types, registration)
+	}
+	w.allowAll()
+	if grants, types, _ = lists(); !slices.Contains(grants, any("implicit")) || len(types) != 6 {
+		t.Errorf("with everything: %v, %v", grants, types)
+	}
+	p := w.server.current.Load().profile
+	p.Capabilities, p.Registration = []oauth.Capability{oauth.CapClientCredentials}, oauth.RegistrationOff
+	w.changed(w.store.PutProfile(context.Background(), p, p.Version, noAudit))
+	if grants, types, registration = lists(); len(grants) != 1 || grants[0] != "client_credentials" || len(types) != 0 || registration != nil {
+		t.Errorf("with one: %v, %v, %v", grants, types, registration)
 	}
 }
 
