@@ -186,7 +186,7 @@ func (f *fixture) endings() map[string]ending {
 // raceEnding redeems many codes while something ends what they hang off: none begins a family that survives.
 func (f *fixture) raceEnding(name string, offline bool, end ending) {
 	f.Helper()
-	for round := range 3 {
+	for round := range 2 {
 		s, c := f.session(f.account()), f.client()
 		f.consent(s.AccountID, c.ID)
 		d := f.delegation(s, c.ID)
