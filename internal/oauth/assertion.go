@@ -49,17 +49,16 @@ func (c jwtClaims) text(name string) (string, error) {
 }
 
 // audience reads aud: one text or a list of them (RFC 7519 §4.1.3).
-func (c jwtClaims) audience() ([]string, error) {
+func (c jwtClaims) audience() (list []string, isText bool, err error) {
 	raw, found := c["aud"]
 	if !found {
-		return nil, nil
+		return nil, false, nil
 	}
-	var list []string
 	if err := json.Unmarshal(raw, &list); err == nil && list != nil {
-		return list, nil
+		return list, false, nil
 	}
 	one, err := c.text("aud")
-	return []string{one}, err
+	return []string{one}, true, err
 }
 
 // maxNumericDate is the end of the year 9999.
@@ -84,6 +83,8 @@ type signedBy struct {
 	Issuer, Subject, ID        string
 	Audience                   []string
 	Issued, NotBefore, Expires time.Time
+	// oneAudience tells that aud was a text, not a list.
+	oneAudience bool
 }
 
 func (c jwtClaims) signedBy() (s signedBy, err error) {
@@ -91,7 +92,7 @@ func (c jwtClaims) signedBy() (s signedBy, err error) {
 	s.Issuer, errs[0] = c.text("iss")
 	s.Subject, errs[1] = c.text("sub")
 	s.ID, errs[2] = c.text("jti")
-	s.Audience, errs[3] = c.audience()
+	s.Audience, s.oneAudience, errs[3] = c.audience()
 	s.Issued, errs[4] = c.date("iat")
 	s.NotBefore, errs[5] = c.date("nbf")
 	s.Expires, errs[6] = c.date("exp")
@@ -123,6 +124,11 @@ func ParseAssertion(claims []byte) (Assertion, error) {
 	}
 	s, err := c.signedBy()
 	return Assertion{s}, err
+}
+
+// AudienceIs tells whether aud is this text, not a list (FAPI 2.0 Security Profile §5.3.2.1).
+func (a *Assertion) AudienceIs(issuer string) bool {
+	return a.oneAudience && a.Audience[0] == issuer
 }
 
 // Check holds an assertion against the rules of RFC 7523 §3: it is by and about the client, for one of the audiences (the

@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,35 @@ func TestAlgorithmsOfAssertions(t *testing.T) {
 		c := &oauth.Client{ClientAuthentication: oauth.ClientAuthentication{AuthMethod: test.method, AssertionAlg: test.alg}}
 		if got := c.AssertionAlgs(); len(got) != len(test.want) || len(got) > 0 && got[0] != test.want[0] {
 			t.Errorf("%s with %q: %v, want %v", test.method, test.alg, got, test.want)
+		}
+	}
+}
+
+// FAPI 2.0 Security Profile §5.4.1.
+func TestFAPIClientsSignWithStrongAlgorithms(t *testing.T) {
+	c := &oauth.Client{ClientAuthentication: oauth.ClientAuthentication{AuthMethod: oauth.AuthPrivateKeyJWT}}
+	c.RequirePushed, c.DPoPBound = true, true
+	if got := c.AssertionAlgs(); slices.Contains(got, oauth.RS256) || !slices.Contains(got, oauth.PS256) {
+		t.Errorf("assertions: %v", got)
+	}
+	if got := c.RequestObjectAlgs(); slices.Contains(got, oauth.RS256) || slices.Contains(got, oauth.AlgNone) {
+		t.Errorf("request objects: %v", got)
+	}
+	c.AssertionAlg = oauth.RS256
+	if got := c.AssertionAlgs(); len(got) != 0 {
+		t.Errorf("RS256 by registration: %v", got)
+	}
+}
+
+func TestAudienceAsText(t *testing.T) {
+	for aud, want := range map[string]bool{
+		`"` + thisServer + `"`:   true,
+		`["` + thisServer + `"]`: false,
+		`"https://other"`:        false,
+	} {
+		a, err := oauth.ParseAssertion([]byte(`{"iss":"app","sub":"app","aud":` + aud + `}`))
+		if err != nil || a.AudienceIs(thisServer) != want {
+			t.Errorf("%s: %v, %v", aud, !want, err)
 		}
 	}
 }

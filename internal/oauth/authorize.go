@@ -121,7 +121,7 @@ func RequestedClient(q url.Values) (string, *Error) {
 
 // AuthorizationTarget reads where the answer is to go. An error here has no such place: it is for our own plain page
 // (RFC 6749 §4.1.2.1). The redirect URI may be missing where the client has just one (§3.1.2.3), but not in an OpenID
-// Connect request (Core §3.1.2.1).
+// Connect request (Core §3.1.2.1), nor in one by FAPI 2.0 (Security Profile §5.3.2.2).
 func AuthorizationTarget(q url.Values, c *Client) (r Redirection, to ValidRedirect, err *Error) {
 	if r.URI, err = single(q, "redirect_uri"); err != nil {
 		return r, to, err
@@ -131,7 +131,7 @@ func AuthorizationTarget(q url.Values, c *Client) (r Redirection, to ValidRedire
 		if err != nil {
 			return r, to, err
 		}
-		if len(c.RedirectURIs) != 1 || HasOpenID(strings.Fields(scope)) {
+		if len(c.RedirectURIs) != 1 || HasOpenID(strings.Fields(scope)) || c.IsFAPI() {
 			return r, to, Errorf(InvalidRequest, "The request lacks redirect_uri.")
 		}
 		r.URI = c.RedirectURIs[0]

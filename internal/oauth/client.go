@@ -56,6 +56,12 @@ var SigningAlgs = []Alg{ES256, RS256}
 // ClientAlgs are those that clients may sign with, by keys of their own.
 var ClientAlgs = []Alg{ES256, PS256, RS256, EdDSA}
 
+// StrongAlgs are those of them that FAPI 2.0 allows (Security Profile §5.4.1).
+var StrongAlgs = []Alg{ES256, PS256, EdDSA}
+
+// DPoPAlgs are the algorithms of DPoP proofs: whose keys are made for the purpose, and need none but the strong ones.
+var DPoPAlgs = StrongAlgs
+
 // AuthMethod is how a client authenticates (RFC 7591 §2, RFC 8705 §2).
 type AuthMethod string
 
@@ -220,6 +226,10 @@ func (c *Client) Alg() Alg {
 func (c *Client) IsPublic() bool {
 	return c.AuthMethod == AuthNone || c.AuthMethod == "" && len(c.SecretHash) == 0
 }
+
+// IsFAPI tells whether the client is held to the FAPI 2.0 Security Profile: it pushes its requests (§5.3.2.2) and binds
+// its tokens to a key (§5.3.2.1).
+func (c *Client) IsFAPI() bool { return c.RequirePushed && (c.DPoPBound || c.TLSBound) }
 
 // Audiences is who the client's access tokens are for, where the request names no resource.
 func (c *Client) Audiences(issuer string) []string {

@@ -137,12 +137,17 @@ func (c *Client) AllowsRequestURI(uri string) bool {
 	})
 }
 
-// RequestObjectAlgs are the algorithms that the client's request objects may have. Unsigned ones are for clients that
-// asked for them by name (RFC 9101 §10.1).
+// RequestObjectAlgs are the algorithms that the client's request objects may have. A client that registered none may
+// leave them unsigned (OpenID Connect Core §15.2, Registration §2): such a one says no more than a query would. Where
+// requests have to be vouched for it may not.
 func (c *Client) RequestObjectAlgs() []Alg {
 	switch {
-	case c.RequestObjectAlg == "":
+	case c.RequestObjectAlg == "" && c.IsFAPI():
+		return StrongAlgs
+	case c.RequestObjectAlg == "" && (c.RequireSigned || c.RequirePushed):
 		return ClientAlgs
+	case c.RequestObjectAlg == "":
+		return slices.Concat(ClientAlgs, []Alg{AlgNone})
 	case c.RequestObjectAlg == AlgNone && c.RequireSigned:
 		return nil // RFC 9101 §10.5
 	}
@@ -156,10 +161,16 @@ func (c *Client) AssertionAlgs() []Alg {
 		return []Alg{HS256}
 	case c.AuthMethod != AuthPrivateKeyJWT:
 		return nil
-	case slices.Contains(ClientAlgs, c.AssertionAlg):
+	}
+	algs := ClientAlgs
+	if c.IsFAPI() {
+		algs = StrongAlgs
+	}
+	switch {
+	case slices.Contains(algs, c.AssertionAlg):
 		return []Alg{c.AssertionAlg}
 	case c.AssertionAlg != "":
 		return nil
 	}
-	return ClientAlgs
+	return algs
 }

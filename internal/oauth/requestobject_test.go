@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -150,7 +151,9 @@ func TestAlgorithmsOfRequestObjects(t *testing.T) {
 		requests oauth.ClientRequests
 		want     []oauth.Alg
 	}{
-		{oauth.ClientRequests{}, oauth.ClientAlgs},
+		{oauth.ClientRequests{}, append(slices.Clone(oauth.ClientAlgs), oauth.AlgNone)},
+		{oauth.ClientRequests{RequireSigned: true}, oauth.ClientAlgs},
+		{oauth.ClientRequests{RequirePushed: true}, oauth.ClientAlgs},
 		{oauth.ClientRequests{RequestObjectAlg: oauth.PS256}, []oauth.Alg{oauth.PS256}},
 		{oauth.ClientRequests{RequestObjectAlg: oauth.AlgNone}, []oauth.Alg{oauth.AlgNone}},
 		{oauth.ClientRequests{RequestObjectAlg: oauth.AlgNone, RequireSigned: true}, nil},

@@ -180,11 +180,14 @@ func (s *Server) checkAssertion(r *http.Request, c *oauth.Client, f *token.Forei
 	if err := a.Check(c.ID, s.assertionAudiences(r), s.Now()); err != nil {
 		return nil, err
 	}
+	if c.IsFAPI() && !a.AudienceIs(s.issuer) {
+		return nil, errors.New("aud has to be the issuer, as a text")
+	}
 	return []store.OneTime{{Kind: kindAssertion, Owner: c.ID, ID: a.ID, Expires: a.Expires}}, nil
 }
 
 // assertionAudiences are what an assertion may be for: the issuer, the token endpoint, or the endpoint itself (RFC 7523
-// §3, RFC 9126 §2; FAPI 2.0 wants the issuer alone from clients, and has servers take it).
+// §3, RFC 9126 §2; clients by FAPI 2.0 name the issuer alone, and are held to it).
 func (s *Server) assertionAudiences(r *http.Request) []string {
 	own := s.addressOf(r)
 	tokenEndpoint := strings.TrimSuffix(own, r.URL.Path) + tokenPath

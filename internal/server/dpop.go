@@ -64,7 +64,7 @@ func proofError(err error) *oauth.Error {
 }
 
 func openProof(header string) (claims []byte, jkt string, err error) {
-	f, err := token.ParseForeign(header, oauth.ClientAlgs)
+	f, err := token.ParseForeign(header, oauth.DPoPAlgs)
 	if err != nil {
 		return nil, "", err
 	}

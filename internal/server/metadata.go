@@ -101,7 +101,7 @@ func (s *Server) metadata(snap *snapshot) metadata {
 
 		IDTokenAlgs: algs, UserinfoAlgs: algs, IntrospectionAlgs: algs,
 		RequestObjectAlgs: append(slices.Clone(oauth.ClientAlgs), oauth.AlgNone),
-		DPoPAlgs:          oauth.ClientAlgs,
+		DPoPAlgs:          oauth.DPoPAlgs,
 		PKCEMethods:       []string{"S256"},
 
 		ClaimsParameter: true, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, IssParameter: true,

@@ -176,8 +176,8 @@ func (s *Server) challenge(w http.ResponseWriter, scheme string, e *oauth.Error)
 
 // dpopAlgs lists the algorithms of DPoP proofs, with a space in between.
 func dpopAlgs() string {
-	names := make([]string, len(oauth.ClientAlgs))
-	for i, alg := range oauth.ClientAlgs {
+	names := make([]string, len(oauth.DPoPAlgs))
+	for i, alg := range oauth.DPoPAlgs {
 		names[i] = string(alg)
 	}
 	return strings.Join(names, " ")
