@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -91,6 +92,27 @@ func TestSessionStateOfAnAnswer(t *testing.T) {
 	}
 	if got := w.server.sessionState(r, &visit{client: c, redirect: native}); got != "" {
 		t.Errorf("for a client without a web origin: %q", got)
+	}
+}
+
+// The answer that a sign-in ends in has the state that this very sign-in sets; the next one has it, too.
+func TestSessionStateAfterASignIn(t *testing.T) {
+	w := newOAuthWorld(t)
+	b := w.browser()
+	b.signIn("client_id", "app") // another state before
+	signedIn := b.authorize(authorization("spa", "prompt", "login"))
+	state := signedIn.setCookie(browserStateCookie.Name)
+	if state == nil {
+		t.Fatal("no state is set")
+	}
+	for _, p := range []page{signedIn, b.open(authorization("spa", "prompt", "none"))} {
+		to, err := url.Parse(p.header.Get("Location"))
+		w.must(err)
+		got := to.Query().Get("session_state")
+		_, salt, _ := strings.Cut(got, ".")
+		if salt == "" || got != oauth.SessionState("spa", "https://web.example", state.Value, salt) {
+			t.Errorf("status %d, session_state %q", p.status, got)
+		}
 	}
 }
 

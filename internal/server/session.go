@@ -167,6 +167,7 @@ func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, in si
 		err = s.Store.StartSession(r.Context(), in.accountVersion, in.Session, nil, replaced(r, ssoCookie), a)
 	}
 	if err == nil {
+		v.secret = secret
 		ssoCookie.Set(w, secret)
 		setBrowserState(w, secret)
 	}
