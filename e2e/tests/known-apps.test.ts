@@ -3,17 +3,22 @@ import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
+import { startAPI } from "../harness/usher.ts";
 import { signIn, visibleFrame } from "../harness/user.ts";
 import { until } from "../harness/wait.ts";
 import { fixture, visit, world, type World } from "../harness/world.ts";
 
 const PLAIN = "http://localhost:8080";
 const LATE = "https://localhost:8000";
+const REDIRECTING = ["http://localhost:4200", "http://localhost:3000"];
 
 let w: World;
+let api: Awaited<ReturnType<typeof startAPI>>;
+/** How often the page of an app that asks by redirect was loaded. */
+let loads = 0;
 
 before(async () => {
-  w = await world({ sites: { "localhost:8080": {}, "localhost:8000": { tls: true } } });
+  w = await world({ sites: { "localhost:8080": {}, "localhost:8000": { tls: true }, "localhost:4200": {}, "localhost:3000": {} } });
   Object.assign(w.at("localhost:8080").pages, {
     "/": fixture("plain/index.html", w.usher),
     "/app.js": fixture("plain/app.js", w.usher),
@@ -24,8 +29,22 @@ before(async () => {
     },
   });
   Object.assign(w.at("localhost:8000").pages, { "/": fixture("late/index.html", w.usher), "/app.js": fixture("late/app.js", w.usher) });
+  api = await startAPI(w.usher, "angular-spa", "http://localhost:4200");
+  for (const origin of REDIRECTING) {
+    Object.assign(w.at(new URL(origin).host).pages, {
+      "/": (_: IncomingMessage, response: ServerResponse) => {
+        loads++;
+        response.setHeader("Content-Type", "text/html; charset=utf-8");
+        response.end(fixture("redirecting/index.html", w.usher));
+      },
+      "/app.js": fixture("redirecting/app.js", w.usher).replace("{{api}}", api.address),
+    });
+  }
 });
-after(() => w.close());
+after(async () => {
+  await api.stop();
+  await w.close();
+});
 
 interface Outcome {
   id?: string;
@@ -111,5 +130,47 @@ describe("the app at https://localhost:8000", () => {
     await tab.reload();
     await tab.waitForFunction("window.methods > 0");
     assert.ok((await press(tab, "login")).token);
+  });
+});
+
+for (const origin of REDIRECTING) {
+  describe(`the app at ${origin}, which first asks by a redirect of the whole page`, () => {
+    const ready = async (tab: Page, answer: RegExp): Promise<void> => {
+      await tab.waitForFunction("document.querySelector('#state')?.textContent === 'ready'");
+      assert.match(await tab.evaluate("location.hash") as string, answer);
+    };
+
+    it("asks once where nobody is signed in, then signs in in the modal", async () => {
+      loads = 0;
+      const tab = await visit(w, origin);
+      await ready(tab, /error=login_required/);
+      const outcome = (await press(tab, "login", () => type(tab))) as unknown as Record<string, unknown>;
+      assert.equal(outcome["header"], `Bearer ${String(outcome["token"])}`);
+      assert.equal(outcome["authenticated"], true);
+      assert.equal(outcome["expired"], false);
+      assert.equal(loads, 2, "the page itself, and once more with the answer");
+    });
+
+    it("gets an id_token at once where somebody is, and a token without a prompt", async () => {
+      const tab = await visit(w, origin);
+      await ready(tab, /error=login_required/);
+      await press(tab, "login", () => type(tab));
+      loads = 0;
+      const second = await tab.browserContext().newPage();
+      await second.goto(origin, { waitUntil: "load" });
+      await ready(second, /id_token=ey/);
+      assert.ok((await press(second, "login")).token);
+      assert.equal(loads, 2);
+    });
+  });
+}
+
+describe("the API of the app at http://localhost:4200", () => {
+  it("takes the app's token by CORS, and refuses none", async () => {
+    const tab = await visit(w, "http://localhost:4200");
+    await tab.waitForFunction("document.querySelector('#state')?.textContent === 'ready'");
+    assert.deepEqual(await press(tab, "call"), { status: 401 });
+    await press(tab, "login", () => type(tab));
+    assert.deepEqual(await press(tab, "call"), { status: 200 });
   });
 });
