@@ -20,15 +20,16 @@ export function buildApps(): void {
     const sources = digest(app);
     const dist = join(folder(app), "dist/index.html");
     if (existsSync(dist) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) continue;
-    execFileSync("npm", ["--prefix", folder(app), "run", "--silent", "build"], { stdio: ["ignore", "ignore", "inherit"], timeout: 120_000 });
+    const command = ["--prefix", folder(app), "run", "--silent", "build"];
+    execFileSync("npm", command, { stdio: ["ignore", "ignore", "inherit"], timeout: 120_000 });
     writeFileSync(stamp, sources);
   }
 }
 
 function digest(app: App): string {
   const hash = createHash("sha256");
-  for (const file of files(folder(app)).filter((each) => !each.endsWith(".go"))) {
-    hash.update(file).update(readFileSync(join(folder(app), file)));
+  for (const file of files(folder(app))) {
+    if (!file.endsWith(".go")) hash.update(file).update(readFileSync(join(folder(app), file)));
   }
   return hash.update(readFileSync(join(ROOT, "js/assisted-token.d.ts"))).digest("hex");
 }
@@ -54,8 +55,10 @@ export function builtApp(app: App, usher: Usher, api: string): Record<string, An
   for (const file of files(dist)) pages[`/${file}`] = readFileSync(join(dist, file), "utf8");
   pages["/config.json"] = JSON.stringify({ issuer: `${usher.server}/oauth/v2/oauth-anonymous`, clientId: "client-assisted-example", api });
   const html = String(pages["/index.html"]);
+  const csp = policy(app, usher.server, new URL(api).origin);
   pages["/"] = (_request, response) => {
-    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy(app, usher.server, new URL(api).origin) });
+    response.setHeader("Content-Type", "text/html; charset=utf-8");
+    response.setHeader("Content-Security-Policy", csp);
     response.end(html);
   };
   return pages;

@@ -116,7 +116,7 @@ export interface Answer {
   members: Record<string, string>;
 }
 
-/** Calls the API by a button and reads what the app shows: an answer for each request. */
+/** Calls the API by a button and reads what the app shows: an answer for each request. The user acts in between. */
 export async function callAPI(page: Page, button: "call" | "callThrice" | "pay" = "call", act?: () => Promise<void>): Promise<Answer[]> {
   await page.locator(`#${button}`).click();
   await act?.();

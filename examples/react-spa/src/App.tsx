@@ -67,7 +67,8 @@ export function App({ config, session: store, api }: Props): ReactNode {
         </Card>
 
         <Card number={3} title="Make a payment" code={`fetch("${config.api}/payment", { method: "POST" })`}
-          text="The API wants the scope “payment” and a fresh sign-in. The function reads that in its refusal, and the user signs in again if the last time is too long ago.">
+          text={"The API wants the scope “payment” and a fresh sign-in. The function reads that in its refusal, and the user " +
+            "signs in again if the last time is too long ago."}>
           {button("pay", "Make a payment", signedIn, pay)}
           <Answers id="payments" answers={payments} />
         </Card>

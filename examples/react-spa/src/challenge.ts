@@ -8,8 +8,8 @@ export function remedyFor(status: number, wwwAuthenticate: string | null): Remed
   const told = new Map(Array.from((wwwAuthenticate ?? "").matchAll(/(\w+)="([^"]*)"/g), ([, name, value]) => [name, value]));
   const error = told.get("error");
   if (error === "insufficient_scope" || error === "insufficient_user_authentication") {
-    const parameters = { scope: told.get("scope") ?? "", max_age: told.get("max_age") ?? "", acr_values: told.get("acr_values") ?? "" };
-    return { by: "sign-in", parameters };
+    const wanted = (name: string): string => told.get(name) ?? "";
+    return { by: "sign-in", parameters: { scope: wanted("scope"), max_age: wanted("max_age"), acr_values: wanted("acr_values") } };
   }
   return status === 401 ? { by: "renewal" } : undefined;
 }

@@ -17,9 +17,9 @@ const MARKER = "usher-first-load";
 const DONE = "done";
 
 /**
- * Takes the whole page to the authorization endpoint once in a tab, with prompt=none: the server shows
- * nothing and sends the page back, with an id_token where the user has a session. As a page of its own it gets its cookie also in
- * browsers that keep third-party cookies from frames.
+ * Takes the whole page to the authorization endpoint once in a tab, with prompt=none: the server shows nothing and
+ * sends the page back, with an id_token where the user has a session. A whole page has the server's cookie also in
+ * browsers that keep it from frames.
  */
 export function askOnFirstLoad(metadata: Metadata, config: Config): FirstLoad {
   const answer = takeAnswer();

@@ -78,7 +78,10 @@ export class AssistantService {
     this.now.set({ state: 'signed-out' });
   }
 
-  /** The Authorization header of a request: of the token at hand, or of a new one if that has expired; empty where nobody is signed in. */
+  /**
+   * The Authorization header of a request: of the token at hand, or of a new one if that has expired. Empty where
+   * nobody is signed in.
+   */
   async bearer(): Promise<string> {
     if (this.assistant?.isExpired()) await this.renew();
     return this.header();

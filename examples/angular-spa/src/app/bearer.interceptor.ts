@@ -1,4 +1,4 @@
-import { HttpErrorResponse, type HttpEvent, type HttpInterceptorFn } from '@angular/common/http';
+import { HttpErrorResponse, type HttpEvent, type HttpInterceptorFn, HttpResponse } from '@angular/common/http';
 import { inject } from '@angular/core';
 import { catchError, from, type Observable, switchMap, tap, throwError } from 'rxjs';
 import { AssistantService } from './assistant.service';
@@ -19,7 +19,7 @@ export const bearerInterceptor: HttpInterceptorFn = (request, next) => {
   const send = (header: string): Observable<HttpEvent<unknown>> =>
     next(header ? request.clone({ setHeaders: { Authorization: header } }) : request).pipe(
       tap({
-        next: (event) => void ('status' in event && note(event.status)),
+        next: (event) => void (event instanceof HttpResponse && note(event.status)),
         error: (error: unknown) => void (error instanceof HttpErrorResponse && note(error.status)),
       }),
     );
