@@ -226,14 +226,3 @@ func (s *Server) audit(r *http.Request, event store.Event, v *visit, st *oauth.S
 	}
 	return a
 }
-
-// bearer reads the access token of a request (RFC 6750 §2.1, §2.2); ok is false where more than one way is
-// used at once.
-func bearer(r *http.Request) (accessToken string, ok bool) {
-	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	inBody := r.PostForm.Get("access_token")
-	if strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(value), inBody == ""
-	}
-	return inBody, true
-}
