@@ -65,7 +65,8 @@ func nameRegistered(c *oauth.Client) {
 }
 
 // ReplaceRegistered replaces all metadata of a client that registered by itself (RFC 7592 §2.2). What is no metadata
-// stays: its secret where the new metadata needs one, and what an operator set.
+// stays: its secret where the new metadata needs one, and what an operator set. That its users need not be asked does not:
+// the operator said so of what it was before.
 func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.Client) (r Registered, err error) {
 	_, r.Client, err = m.changeClient(ctx, id, func(c *oauth.Client) (err error) {
 		before := *c
@@ -90,7 +91,6 @@ func keepOperators(c, before *oauth.Client) {
 	c.RegistrationTokenHash, c.Registered = before.RegistrationTokenHash, before.Registered
 	c.AccessTokenFormat, c.AccessTokenSeconds = before.AccessTokenFormat, before.AccessTokenSeconds
 	c.Audience, c.Resources = before.Audience, before.Resources
-	c.ConsentRequired, c.FramedInteraction = before.ConsentRequired, before.FramedInteraction
 	if before.Can(oauth.CapIntrospection) {
 		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
 	}

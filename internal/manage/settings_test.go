@@ -281,6 +281,29 @@ func TestClientSecretJWTKeepsItsSecretThroughAChangeOfTheMasterKey(t *testing.T)
 	}
 }
 
+func TestASecretThatNobodyCanOpenStopsTheChangeByName(t *testing.T) {
+	m, _ := newManager(t)
+	c := webApp()
+	c.AuthMethod = oauth.AuthSecretJWT
+	if _, err := m.CreateConfidentialClient(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	lost := *m
+	lost.Master = token.Master{4, 5, 6}
+	if err := lost.ResetKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.ChangeMaster(t.Context(), token.Master{7}); err == nil || !strings.Contains(err.Error(), "usher client reset-secret web") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := lost.ResetSecret(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.ChangeMaster(t.Context(), token.Master{7}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnotherWayToAuthenticateForgetsTheSecret(t *testing.T) {
 	m, _ := newManager(t)
 	c := webApp()

@@ -41,9 +41,7 @@ type registration struct {
 // register lets a client register by itself (RFC 7591 §3, OpenID Connect Registration §3): with an initial access
 // token, unless the profile says otherwise.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) {
-	if ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), s.Now()); !ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		web.WriteJSONError(w, s.Logger, oauth.Errorf(oauth.TemporarilyUnavailable, "Too many requests from this address."))
+	if s.tooManyRegistrations(w, r) {
 		return
 	}
 	actor, err := s.mayRegister(r)
@@ -62,6 +60,16 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.answerRegistration(w, r, http.StatusCreated, made)
+}
+
+// tooManyRegistrations refuses an address that asks too often: strangers can ask here, and it costs a query or more.
+func (s *Server) tooManyRegistrations(w http.ResponseWriter, r *http.Request) bool {
+	ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), s.Now())
+	if !ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		web.WriteJSONError(w, s.Logger, oauth.Errorf(oauth.TemporarilyUnavailable, "Too many requests from this address."))
+	}
+	return !ok
 }
 
 // mayRegister holds the request against the profile's policy; the answer is who acts, for the audit log.
@@ -89,8 +97,16 @@ func (s *Server) mayRegister(r *http.Request) (actor string, err *oauth.Error) {
 var registrationOff = oauth.Errorf(oauth.AccessDenied, "Client registration is switched off on this server.")
 
 // registeredClient is where a registered client reads (GET), replaces (PUT) and removes (DELETE) what it registered
-// (RFC 7592 §2). Only its registration access token opens it; who has none is not told which clients there are.
+// (RFC 7592 §2). Only its registration access token opens it; who has none is not told which clients there are. It may
+// have registered at another node a moment ago, so this one looks whether its snapshot is of today.
 func (s *Server) registeredClient(w http.ResponseWriter, r *http.Request) {
+	if s.tooManyRegistrations(w, r) {
+		return
+	}
+	if err := s.refreshIfChanged(r.Context()); err != nil {
+		refuseRegistration(w, s, oauth.Internal(err))
+		return
+	}
 	text := bearerHeader(r)
 	c, known := s.current.Load().client(r.PathValue("id"))
 	if !known {

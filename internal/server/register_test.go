@@ -267,6 +267,28 @@ func TestADisabledClientCannotManageItself(t *testing.T) {
 		wantCode(http.StatusUnauthorized, oauth.InvalidToken)
 }
 
+func TestReplacingAsksTheUsersAgain(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	id := a["client_id"].(string)
+	w.change(id, func(c *oauth.Client) { c.ConsentRequired, c.FramedInteraction = false, true })
+	w.send("PUT", a["registration_client_uri"].(string), a["registration_access_token"].(string),
+		`{"client_id":"`+id+`","redirect_uris":["https://elsewhere.example/cb"]}`).wantStatus(http.StatusOK)
+	if c, _ := w.server.current.Load().client(id); !c.ConsentRequired || c.FramedInteraction {
+		t.Errorf("consent %v, framed %v", c.ConsentRequired, c.FramedInteraction)
+	}
+}
+
+func TestAnotherNodeKnowsARegisteredClientAtItsAddressAtOnce(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	other := w.server.current.Load()
+	stale := *other
+	stale.revision, stale.clients = 0, map[string]*oauth.Client{}
+	w.server.current.Store(&stale)
+	w.send("GET", a["registration_client_uri"].(string), a["registration_access_token"].(string), "").wantStatus(http.StatusOK)
+}
+
 func TestReplacingLeavesWhatAnOperatorSet(t *testing.T) {
 	w := newWorld(t)
 	a := w.registers(goodRegistration)
@@ -275,7 +297,7 @@ func TestReplacingLeavesWhatAnOperatorSet(t *testing.T) {
 	w.send("PUT", a["registration_client_uri"].(string), a["registration_access_token"].(string),
 		`{"client_id":"`+id+`","redirect_uris":["https://rp.example/cb"]}`).wantStatus(http.StatusOK)
 	c, _ := w.server.current.Load().client(id)
-	if c.AccessTokenSeconds != 30 || len(c.Resources) != 1 || !c.ConsentRequired {
+	if c.AccessTokenSeconds != 30 || len(c.Resources) != 1 {
 		t.Errorf("left %+v", c)
 	}
 }
