@@ -45,10 +45,19 @@ func (w *world) clients() []registration {
 			"require_pushed_authorization_requests", true, "token_endpoint_auth_method", "private_key_jwt", "jwks", keys)},
 		{id: "tv", settings: settings("device refresh", scope)},
 		{id: "api", secret: true, settings: settings("introspection", "", "introspection_signed_response_alg", "ES256")},
-		{id: "spa", settings: settings("code refresh", scope, "allowed_origins", []string{w.app},
-			"redirect_uris", []string{w.app + "/oidc-client-ts", w.app + "/silent", w.app + "/angular"},
-			"post_logout_redirect_uris", []string{w.app + "/oidc-client-ts", w.app + "/angular"})},
+		w.browserApp("spa", "code"), w.browserApp("spa-refresh", "code refresh"),
 	}
+}
+
+// browserApp is an app in the browser: it is back at a page of its own library, in the window or in a frame.
+func (w *world) browserApp(id, capabilities string) registration {
+	var pages, frames []string
+	for _, library := range apps {
+		page := w.app + "/" + library + "/" + id
+		pages, frames = append(pages, page), append(frames, page+"/silent")
+	}
+	return registration{id: id, settings: settings(capabilities, "openid profile email offline_access", "allowed_origins", []string{w.app},
+		"redirect_uris", append(frames, pages...), "post_logout_redirect_uris", pages)}
 }
 
 // settings are capabilities and scope, and what else a client has: name, value, name, value.

@@ -44,6 +44,9 @@ func (w *world) serveApp(t *testing.T) {
 			_, _ = rw.Write(content.body) // the browser may have gone
 		})
 	}
+	mux.HandleFunc("GET /world.json", func(rw http.ResponseWriter, _ *http.Request) {
+		answer(rw, map[string]string{"issuer": w.issuer}, nil)
+	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	_, at, err := net.SplitHostPort(s.Listener.Addr().String())

@@ -22,7 +22,7 @@ interface World {
 export const world = JSON.parse(readFileSync(process.env["USHER_WORLD"] ?? "", "utf8")) as World;
 
 // Every request has a connection of its own, so it goes to another node than the one before.
-setGlobalDispatcher(new Agent({ pipelining: 0 }));
+setGlobalDispatcher(new Agent({ pipelining: 0, allowH2: false }));
 https.globalAgent.options.keepAlive = false;
 
 export function secret(client: string): string {
