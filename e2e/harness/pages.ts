@@ -2,6 +2,7 @@
 // that takes pictures.
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "./site.ts";
+import { fetchFrom } from "./usher.ts";
 import { clickWhenReady, popupOf, signIn, start, visibleFrame } from "./user.ts";
 import { until } from "./wait.ts";
 import { appPage, visit, type World } from "./world.ts";
@@ -19,7 +20,9 @@ export async function allPages(w: World): Promise<Pages> {
   const app = await w.site({ "/form": page("Form", "") });
   await w.usher.client("theirs", [app.origin], "--name", "Somebody else's app", "--scope", "openid profile email", "--consent");
   app.pages["/"] = appPage(w.usher, { clientId: "theirs" });
-  return { ...examplePages(w), ...signInPages(w, app), ...endPages(w, app), ...throttled(w) };
+  const devices = ["--capability", "assisted_token", "--capability", "device"];
+  await w.usher.client("tv", [app.origin], "--name", "The app on your TV", "--scope", "openid profile email", ...devices);
+  return { ...examplePages(w), ...signInPages(w, app), ...devicePages(w), ...endPages(w, app), ...throttled(w) };
 }
 
 const whole = (tab: Page): Shown => ({ tab, place: tab });
@@ -112,6 +115,34 @@ function signInPages(w: World, app: Site): Pages {
       await clickWhenReady(own, "button[value=allow]");
       await own.waitForSelector("main[data-page=done]");
       return whole(own);
+    },
+  };
+}
+
+function devicePages(w: World): Pages {
+  const userCode = async (): Promise<string> => {
+    const { body } = await fetchFrom(w.usher, `${w.usher.server}/oauth/v2/oauth-device-authorization`, { method: "POST", body: "client_id=tv" });
+    return (JSON.parse(body) as { user_code: string }).user_code;
+  };
+  const enter = async (code: string): Promise<Page> => {
+    const tab = await visit(w, `${w.usher.server}/device?user_code=${code}`);
+    await Promise.all([tab.waitForNavigation(), tab.click("main[data-page=device] button")]);
+    return tab;
+  };
+  const asked = async (): Promise<Page> => {
+    const tab = await enter(await userCode());
+    await signIn(tab, w.usher.username, w.usher.password);
+    await tab.waitForSelector("main[data-page=device-consent]");
+    return tab;
+  };
+  return {
+    device: async () => whole(await visit(w, `${w.usher.server}/device?user_code=${await userCode()}`)),
+    "device-wrong-code": async () => whole(await enter("BCDF-GHJK")),
+    "device-consent": async () => whole(await asked()),
+    "device-connected": async () => {
+      const tab = await asked();
+      await Promise.all([tab.waitForNavigation(), tab.click("button[value=allow]")]);
+      return whole(tab);
     },
   };
 }
