@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,19 +26,17 @@ type rp struct {
 func (w *world) rp(answer func(n int) int) *rp {
 	w.t.Helper()
 	c := &rp{heard: make(chan *http.Request, 10)}
-	n := 0
+	var n atomic.Int32
 	c.Server = httptest.NewTLSServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if r.ParseForm() == nil {
 			c.heard <- r
 		}
-		n++
-		out.WriteHeader(answer(n))
+		out.WriteHeader(answer(int(n.Add(1))))
 	}))
 	w.t.Cleanup(c.Close)
-	cas := x509.NewCertPool()
-	cas.AddCert(c.Certificate())
-	w.server.outbound = newOutbound(w.server.base, cas, nil, w.clock.Now)
+	w.trust(c.Server)
 	w.server.backChannel.pause = 0
+	w.http.Config.Handler = w.server.Handler() // this node alone: what is under way is the node's own
 	return c
 }
 
