@@ -4,8 +4,8 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
-# The race detector needs a C compiler; e2e and bench time real processes and go without it.
-RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /bench)
+# The race detector needs a C compiler; e2e, interop and bench drive real processes and go without it.
+RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /interop -e /bench)
 
 .PHONY: setup run build generate check test fuzz mutants bench vuln screenshots
 
@@ -29,12 +29,14 @@ check: setup ## the quick part: formatting, vet, staticcheck, types, references 
 	$(GO) run ./scripts/specs
 	npm --prefix js test --silent
 	npm --prefix e2e run --silent check
+	npm --prefix interop run --silent check
 	npm --prefix examples/angular-spa run --silent check
 	npm --prefix examples/react-spa run --silent check
 	$(GO) test ./internal/oauth ./internal/web ./internal/archtest ./internal/token ./js/...
 
 test: check ## all of it; installs what it needs on Debian and Ubuntu
 	$(GO) test -race $(RACED)
+	$(GO) test -count=1 ./interop
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	npm --prefix e2e test --silent
 

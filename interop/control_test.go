@@ -41,6 +41,7 @@ func (w *world) serveApp(t *testing.T) {
 	for path, content := range pages {
 		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", content.mediaType)
+			rw.Header().Set("Cache-Control", "max-age=3600")
 			_, _ = rw.Write(content.body) // the browser may have gone
 		})
 	}

@@ -32,10 +32,10 @@ func script(t *testing.T, name string) string {
 	if !slices.Contains(bundled, name) {
 		return path
 	}
-	content, err := build(path, api.FormatCommonJS, api.PlatformNode)
+	built, err := build(path, api.BuildOptions{Format: api.FormatCommonJS, Platform: api.PlatformNode})
 	must(t, err)
 	path = filepath.Join(t.TempDir(), name+".test.cjs")
-	must(t, os.WriteFile(path, content, 0o600))
+	must(t, os.WriteFile(path, built[0].Contents, 0o600))
 	return path
 }
 

@@ -43,16 +43,11 @@ export class App {
   static async open(path: string): Promise<App> {
     browser ??= chromium({ policy: "allowed" });
     const app = new App(await (await browser).fresh(), world.app + path);
-    await app.#tab.goto(app.#address);
+    await app.#tab.goto(`${world.app}/world.json`); // the same origin, and nothing that could write
     await app.#tab.evaluate("localStorage.clear(); sessionStorage.clear()");
-    await app.load();
+    await app.#tab.goto(app.#address);
+    await app.#ready();
     return app;
-  }
-
-  /** Loads the page anew. */
-  async load(): Promise<void> {
-    await this.#tab.goto(this.#address);
-    await this.#ready();
   }
 
   async signIn(): Promise<void> {
@@ -63,7 +58,7 @@ export class App {
 
   async signOut(): Promise<void> {
     await this.#call("signOut");
-    await until("the user to be back", () => this.#tab.url().startsWith(this.#address) && this.#tab.$("html[data-ready]"));
+    await this.#ready();
   }
 
   /** Fails with the code of the server's error. */
@@ -92,7 +87,7 @@ export class App {
     const failed = await until("the app to be ready", async () => {
       if (!this.#tab.url().startsWith(this.#address)) return undefined;
       return (await this.#tab.$("html[data-ready]")) && (await this.#tab.evaluate("document.documentElement.dataset.ready"));
-    });
+    }, 30_000);
     assert.equal(failed, "yes");
   }
 }

@@ -1,36 +1,10 @@
-import "@angular/compiler"; // the library is compiled here: Angular's own build would do it before
-import { provideHttpClient, withFetch } from "@angular/common/http";
-import { createApplication } from "@angular/platform-browser";
-import { OAuthService, provideOAuthClient } from "angular-oauth2-oidc";
 import { start } from "./ready.ts";
 
-void start(async ({ issuer, client, page, silent }) => {
-  if (silent) {
+void start(async (place) => {
+  if (place.silent) {
     parent.postMessage(`#${location.search.slice(1)}`, location.origin);
     return undefined;
   }
-  const { injector } = await createApplication({ providers: [provideHttpClient(withFetch()), provideOAuthClient()] });
-  const service = injector.get(OAuthService);
-  service.configure({
-    issuer, clientId: client, redirectUri: page, silentRefreshRedirectUri: `${page}/silent`, postLogoutRedirectUri: page,
-    responseType: "code", scope: "openid email", useSilentRefresh: client === "spa", timeoutFactor: 0.9,
-    strictDiscoveryDocumentValidation: false, // it wants every endpoint below the issuer
-  });
-  await service.loadDiscoveryDocumentAndTryLogin();
-  return {
-    signIn: () => service.initCodeFlow(),
-    renew: () => (client === "spa" ? service.silentRefresh() : service.refreshToken()).catch(refusal),
-    signOut: () => service.logOut(),
-    user: async () => {
-      if (!service.hasValidAccessToken()) return undefined;
-      await service.loadUserProfile();
-      const { sub, email, sid } = service.getIdentityClaims() as Record<string, string>;
-      return { sub: sub ?? "", email: email ?? "", token: service.getAccessToken(), session: sid ?? "" };
-    },
-  };
+  const { makeApp } = await import("./angular-app.ts");
+  return makeApp(place);
 });
-
-/** The library's events hold the parameters that came back. */
-function refusal(event: { params?: { error?: string } }): never {
-  throw event.params ?? event;
-}
