@@ -327,17 +327,13 @@ func (s crowded) Load(ctx context.Context) (store.Snapshot, error) {
 func TestOneAddressCannotFloodTheRegistration(t *testing.T) {
 	w := newWorld(t)
 	w.policy(func(p *oauth.Profile) { p.Registration = oauth.RegistrationInsecureOpen })
+	later := w.clock.Now().Add(time.Hour) // so that no attempt comes back while this test runs
 	for range addressBurst {
-		w.server.addresses.Allow(netip.MustParseAddr("127.0.0.1"), w.clock.Now())
+		w.server.addresses.Allow(netip.MustParseAddr("127.0.0.1"), later)
 	}
-	refused := 0
-	for range 8 {
-		if p := w.send("POST", registerPath, "", goodRegistration); p.status == http.StatusServiceUnavailable && p.header.Get("Retry-After") != "" {
-			refused++
-		}
-	}
-	if refused == 0 {
-		t.Error("one address registered as often as it liked")
+	p := w.send("POST", registerPath, "", goodRegistration)
+	if p.status != http.StatusServiceUnavailable || p.header.Get("Retry-After") == "" {
+		t.Errorf("one address registered as often as it liked: %d", p.status)
 	}
 }
 
