@@ -91,7 +91,7 @@ func parseProof(text string) (*proof, error) {
 	if len(text) > maxProof {
 		return nil, errors.New("the proof is too long")
 	}
-	jws, err := jose.ParseSignedCompact(text, algs)
+	jws, err := jose.ParseSignedCompact(text, proofAlgs)
 	if err != nil {
 		return nil, err
 	}

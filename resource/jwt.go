@@ -8,8 +8,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// algs are the signatures that are accepted, of tokens and of DPoP proofs: asymmetric ones only.
-var algs = []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
+// algs are the signatures of tokens that are accepted: asymmetric ones only. proofAlgs are those of DPoP proofs, as the
+// server has them: none of them is RS256, which FAPI 2.0 does not allow (Security Profile §5.4.1).
+var (
+	algs      = []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
+	proofAlgs = []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.EdDSA}
+)
 
 // jwtChecker checks access tokens that are JWTs (RFC 9068 §4).
 type jwtChecker struct {

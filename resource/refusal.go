@@ -98,8 +98,8 @@ func (r Rule) challenge(scheme string, no *refusal) string {
 		}
 	}
 	if scheme == schemeDPoP {
-		names := make([]string, len(algs))
-		for i, a := range algs {
+		names := make([]string, len(proofAlgs))
+		for i, a := range proofAlgs {
 			names[i] = string(a)
 		}
 		add("algs", strings.Join(names, " "))

@@ -11,7 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-const algNames = `algs="ES256 RS256 PS256 EdDSA"`
+const algNames = `algs="ES256 PS256 EdDSA"`
 
 func TestChallenges(t *testing.T) {
 	i := newIssuer(t)
