@@ -4,16 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -45,6 +37,10 @@ func (w *world) clients() []registration {
 			"require_pushed_authorization_requests", true, "token_endpoint_auth_method", "private_key_jwt", "jwks", keys)},
 		{id: "tv", settings: settings("device refresh", scope)},
 		{id: "api", secret: true, settings: settings("introspection", "", "introspection_signed_response_alg", "ES256")},
+		{id: "gateway", secret: true, settings: settings("token_exchange", "read")},
+		{id: "hybrid", secret: true, settings: settings("code hybrid implicit", scope, "redirect_uris", []string{callback})},
+		{id: "certified", settings: settings("code client_credentials", scope, "redirect_uris", []string{callback},
+			"token_endpoint_auth_method", "tls_client_auth", "tls_client_auth_san_dns", clientHost, "tls_client_certificate_bound_access_tokens", true)},
 		w.browserApp("spa", "code"), w.browserApp("spa-refresh", "code refresh"),
 	}
 }
@@ -74,25 +70,4 @@ func newKey(t *testing.T) jose.JSONWebKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	return jose.JSONWebKey{Key: key, KeyID: "interop", Algorithm: "ES256", Use: "sig"}
-}
-
-// makeCertificate makes the server's certificate, which vouches for itself.
-func (w *world) makeCertificate(t *testing.T) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	w.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	w.trust.AppendCertsFromPEM(w.ca)
-	must(t, os.WriteFile(filepath.Join(w.dir, "tls.crt"), w.ca, 0o600))
-	must(t, os.WriteFile(filepath.Join(w.dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
 }

@@ -42,7 +42,7 @@ func TestTwoNodes(t *testing.T) {
 func everything(t *testing.T, w *world) {
 	t.Run("oauth2", func(t *testing.T) { testOAuth2(t, w) })
 	t.Run("go-oidc", func(t *testing.T) { testGoOIDC(t, w) })
-	for _, name := range []string{"openid-client", "oauth4webapi", "appauth", "oidc-client-ts", "angular-oauth2-oidc"} {
+	for _, name := range []string{"openid-client", "once", "oauth4webapi", "appauth", "oidc-client-ts", "angular-oauth2-oidc"} {
 		t.Run(name, func(t *testing.T) { w.npm(t, name) })
 	}
 }

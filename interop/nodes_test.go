@@ -22,12 +22,13 @@ const patience = 30 * time.Second
 
 // node is one process of the server, at addresses that it keeps when it is started again.
 type node struct {
-	binary, config      string
-	address, operations string
-	process             *exec.Cmd
-	ended               chan struct{}
-	log                 lockedBuffer
-	served              atomic.Int64
+	binary, config string
+	// It listens at address, at mtls for those who have a certificate, and at operations for its operator.
+	address, mtls, operations string
+	process                   *exec.Cmd
+	ended                     chan struct{}
+	log                       lockedBuffer
+	served                    atomic.Int64
 }
 
 type lockedBuffer struct {
@@ -49,7 +50,7 @@ func (b *lockedBuffer) String() string {
 
 func (w *world) newNode(t *testing.T) *node {
 	t.Helper()
-	n := &node{binary: w.binary, config: filepath.Join(w.dir, "usher.yaml"), address: freeAddress(t), operations: freeAddress(t)}
+	n := &node{binary: w.binary, config: filepath.Join(w.dir, "usher.yaml"), address: freeAddress(t), mtls: freeAddress(t), operations: freeAddress(t)}
 	must(t, n.start())
 	t.Cleanup(func() {
 		n.kill()
@@ -77,7 +78,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func (n *node) start() error {
-	n.process = exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--metrics-listen", n.operations)
+	n.process = exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--mtls-listen", n.mtls, "--metrics-listen", n.operations)
 	n.process.Stderr = &n.log
 	n.ended = make(chan struct{})
 	if err := n.process.Start(); err != nil {
@@ -122,8 +123,9 @@ func (n *node) ready() error {
 	}
 }
 
-// balance gives each connection to the next node that takes it. It does not look into TLS.
-func (w *world) balance(t *testing.T) net.Listener {
+// balance gives each connection to the next node that takes it, at one of its addresses, and returns its own port. It does
+// not look into TLS.
+func (w *world) balance(t *testing.T, at func(*node) string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -134,17 +136,17 @@ func (w *world) balance(t *testing.T) net.Listener {
 			if err != nil {
 				return
 			}
-			go w.carry(client, turn)
+			go w.carry(client, turn, at)
 		}
 	}()
-	return l
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-func (w *world) carry(client net.Conn, turn int) {
+func (w *world) carry(client net.Conn, turn int, at func(*node) string) {
 	defer client.Close()
 	for i := range w.nodes {
 		n := w.nodes[(turn+i)%len(w.nodes)]
-		server, err := net.Dial("tcp", n.address)
+		server, err := net.Dial("tcp", at(n))
 		if err != nil {
 			continue // it was killed, and is not back yet
 		}
@@ -161,5 +163,3 @@ func (w *world) carry(client net.Conn, turn int) {
 		return
 	}
 }
-
-func port(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }

@@ -46,6 +46,7 @@ func (w *world) npm(t *testing.T, name string) {
 	text, err := json.Marshal(map[string]any{
 		"control": w.control(t).URL, "issuer": w.issuer, "app": w.app, "username": username, "password": password,
 		"callback": callback, "goodbye": goodbye, "secrets": w.secrets, "key": w.key,
+		"registration": w.registration, "certificate": w.certificate,
 	})
 	must(t, err)
 	must(t, os.WriteFile(told, text, 0o600))

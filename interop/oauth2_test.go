@@ -2,6 +2,8 @@ package interop_test
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -67,6 +69,15 @@ func testOAuth2(t *testing.T, w *world) {
 		if strings.Count(token.AccessToken, ".") != 2 || token.Extra("scope") != "read" || token.RefreshToken != "" {
 			t.Errorf("got %+v", token)
 		}
+	})
+	t.Run("client credentials with a certificate", func(t *testing.T) {
+		certified := w.newHTTP()
+		certified.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{w.certificate.tls(t)}
+		config := clientcredentials.Config{ClientID: "certified", TokenURL: w.mtls + "/oauth/v2/oauth-token", AuthStyle: oauth2.AuthStyleInParams}
+		_, err := config.Token(context.WithValue(t.Context(), oauth2.HTTPClient, certified))
+		must(t, err)
+		_, err = config.Token(w.context(t))
+		wantRefusal(t, err, "invalid_client")
 	})
 	t.Run("device", func(t *testing.T) { testDevice(t, w) })
 }

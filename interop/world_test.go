@@ -35,13 +35,17 @@ type world struct {
 	// base is the server's address, issuer its name, app the origin of the pages that run in Chromium.
 	base, issuer, app string
 	nodes             []*node
-	ca                []byte
 	trust             *x509.CertPool
 	// http asks the server, each time over a connection of its own, and so the other node.
 	http *http.Client
+	// mtls is the address where the server asks for a certificate; certificate is the client's that has one.
+	mtls        string
+	certificate pair
 	// secrets are those of the clients that have one; key is that of the others.
 	secrets map[string]string
 	key     jose.JSONWebKey
+	// registration is an initial access token.
+	registration string
 
 	mu       sync.Mutex
 	kills    int
@@ -67,11 +71,11 @@ func newWorld(t *testing.T, database string, nodes int) *world {
 	t.Helper()
 	path, err := binary()
 	must(t, err)
-	w := &world{dir: t.TempDir(), binary: path, trust: x509.NewCertPool(), secrets: map[string]string{}, visitors: map[string]*visitor{}}
-	w.makeCertificate(t)
+	w := &world{dir: t.TempDir(), binary: path, secrets: map[string]string{}, visitors: map[string]*visitor{}}
+	w.makeCertificates(t)
 	w.http = w.newHTTP()
-	balancer := w.balance(t)
-	w.base = "https://localhost:" + port(balancer)
+	w.base = "https://localhost:" + w.balance(t, func(n *node) string { return n.address })
+	w.mtls = "https://localhost:" + w.balance(t, func(n *node) string { return n.mtls })
 	w.issuer = w.base + "/oauth/v2/oauth-anonymous"
 	w.serveApp(t)
 	w.configure(t, database)
@@ -107,6 +111,7 @@ func (w *world) configure(t *testing.T, database string) {
 	must(t, err)
 	settings := map[string]string{
 		"base_url": w.base, "database": database, "master_key_file": filepath.Join(w.dir, "master.key"),
+		"mtls_base_url": w.mtls, "mtls_ca_file": filepath.Join(w.dir, "clients.crt"),
 		"tls_cert_file": filepath.Join(w.dir, "tls.crt"), "tls_key_file": filepath.Join(w.dir, "tls.key"),
 	}
 	var file strings.Builder
@@ -116,26 +121,41 @@ func (w *world) configure(t *testing.T, database string) {
 	must(t, os.WriteFile(filepath.Join(w.dir, "usher.yaml"), []byte(file.String()), 0o600))
 }
 
+// capabilities are all that there are: those that a new server has switched off are in the tests, too.
+var capabilities = []string{
+	"assisted_token", "code", "implicit", "hybrid", "refresh", "client_credentials", "device", "token_exchange", "introspection",
+}
+
 // register makes the clients and the user.
 func (w *world) register(t *testing.T) {
 	t.Helper()
 	w.key = newKey(t)
+	profile := []string{"profile", "change"}
+	for _, name := range capabilities {
+		profile = append(profile, "--capability", name)
+	}
+	w.manage(t, "", profile...)
+	w.registration = strings.TrimSpace(w.manage(t, "", "registration-token"))
 	for _, c := range w.clients() {
 		text, err := json.Marshal(c.settings)
 		must(t, err)
-		args := []string{"client", "add", c.id, "--from", "-", "--json", "--config", filepath.Join(w.dir, "usher.yaml")}
+		args := []string{"client", "add", c.id, "--from", "-", "--json"}
 		if c.secret {
 			args = append(args, "--secret")
 		}
-		out, err := w.usher(string(text), args...)
-		must(t, err)
 		var made struct{ Secret string }
-		must(t, json.Unmarshal([]byte(out), &made))
+		must(t, json.Unmarshal([]byte(w.manage(t, string(text), args...)), &made))
 		w.secrets[c.id] = made.Secret
 	}
-	_, err := w.usher(password+"\n", "user", "add", username, "--name", "Ann Archer", "--email", "ann@example.com",
-		"--claim", "email_verified=true", "--config", filepath.Join(w.dir, "usher.yaml"))
+	w.manage(t, password+"\n", "user", "add", username, "--name", "Ann Archer", "--email", "ann@example.com", "--claim", "email_verified=true")
+}
+
+// manage runs a command on the server's database and returns what it printed.
+func (w *world) manage(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	out, err := w.usher(stdin, append(args, "--config", filepath.Join(w.dir, "usher.yaml"))...)
 	must(t, err)
+	return out
 }
 
 // usher runs the command line and returns what it printed.

@@ -2,45 +2,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as client from "openid-client";
-import { between, secret, signingKey, User, world } from "../harness/world.ts";
-
-const SCOPE = "openid profile email read";
-
-function discover(id: string, authentication?: client.ClientAuth): Promise<client.Configuration> {
-  return client.discovery(new URL(world.issuer), id, undefined, authentication);
-}
-
-/** Code and PKCE with all that the library checks; the user is signed in by the pages. */
-async function signIn(
-  config: client.Configuration,
-  { user = new User(), pushed = false, dpop, parameters = {} }: { user?: User; pushed?: boolean; dpop?: client.DPoPHandle; parameters?: Record<string, string> } = {},
-): Promise<client.TokenEndpointResponse & client.TokenEndpointResponseHelpers> {
-  const verifier = client.randomPKCECodeVerifier();
-  const [state, nonce] = [client.randomState(), client.randomNonce()];
-  const asked = {
-    redirect_uri: world.callback, scope: SCOPE, state, nonce,
-    code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256", ...parameters,
-  };
-  const options = dpop && { DPoP: dpop };
-  const address = pushed
-    ? await client.buildAuthorizationUrlWithPAR(config, asked, options)
-    : client.buildAuthorizationUrl(config, asked);
-  await between();
-  const back = await user.visit(address);
-  await between();
-  const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
-  return client.authorizationCodeGrant(config, back, checks, undefined, options);
-}
-
-/** The subject, once the library has verified the ID token. */
-function subject(tokens: client.TokenEndpointResponseHelpers): string {
-  const claims = tokens.claims();
-  assert.ok(claims);
-  return claims.sub;
-}
+import { discover, SCOPE, signIn, subject, web } from "../harness/openid.ts";
+import { between, mutualTLS, secret, signingKey, User, world } from "../harness/world.ts";
 
 test("code and PKCE, user info", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   const tokens = await signIn(config);
   await between();
   const user = await client.fetchUserInfo(config, tokens.access_token, subject(tokens));
@@ -50,7 +16,7 @@ test("code and PKCE, user info", async () => {
 
 test("code and PKCE, RS256, signed user info", async () => {
   const metadata = { id_token_signed_response_alg: "RS256", userinfo_signed_response_alg: "RS256" };
-  const config = await client.discovery(new URL(world.issuer), "rs256", metadata, client.ClientSecretPost(secret("rs256")));
+  const config = await discover("rs256", client.ClientSecretPost(secret("rs256")), metadata);
   const tokens = await signIn(config);
   const user = await client.fetchUserInfo(config, tokens.access_token, subject(tokens));
   assert.equal(user.email, "ann@example.com");
@@ -62,7 +28,7 @@ test("code and PKCE of a public client", async () => {
 });
 
 test("max_age and a second sign-in", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   const user = new User();
   const first = (await signIn(config, { user })).claims();
   const silent = (await signIn(config, { user, parameters: { prompt: "none" } })).claims();
@@ -71,12 +37,12 @@ test("max_age and a second sign-in", async () => {
 });
 
 test("prompt=none without a session", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   await assert.rejects(signIn(config, { parameters: { prompt: "none" } }), { error: "login_required" });
 });
 
 test("refresh", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   const tokens = await signIn(config);
   await between();
   assert.ok(tokens.refresh_token);
@@ -99,7 +65,7 @@ test("refresh of a public client rotates", async () => {
 });
 
 test("pushed authorization request", async () => {
-  const tokens = await signIn(await discover("web", client.ClientSecretBasic(secret("web"))), { pushed: true });
+  const tokens = await signIn(await web(), { pushed: true });
   assert.ok(subject(tokens));
 });
 
@@ -169,7 +135,7 @@ test("device", async () => {
 });
 
 test("introspection and revocation", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   const { access_token: token } = await signIn(config);
   await between();
   const before = await client.tokenIntrospection(config, token);
@@ -181,15 +147,15 @@ test("introspection and revocation", async () => {
 });
 
 test("introspection as a JWT", async () => {
-  const { access_token: token } = await signIn(await discover("web", client.ClientSecretBasic(secret("web"))));
+  const { access_token: token } = await signIn(await web());
   const metadata = { introspection_signed_response_alg: "ES256" };
-  const config = await client.discovery(new URL(world.issuer), "api", metadata, client.ClientSecretBasic(secret("api")));
+  const config = await discover("api", client.ClientSecretBasic(secret("api")), metadata);
   const answer = await client.tokenIntrospection(config, token);
   assert.equal(answer.active, true);
 });
 
 test("sign-out at the end session endpoint", async () => {
-  const config = await discover("web", client.ClientSecretBasic(secret("web")));
+  const config = await web();
   const user = new User();
   const tokens = await signIn(config, { user });
   await between();
@@ -197,4 +163,50 @@ test("sign-out at the end session endpoint", async () => {
   assert.equal(String(await user.visit(address)), `${world.goodbye}?state=over`);
   await between();
   await assert.rejects(signIn(config, { user, parameters: { prompt: "none" } }), { error: "login_required" });
+});
+
+test("mutual TLS, tokens bound to the certificate", async () => {
+  const metadata = { use_mtls_endpoint_aliases: true, tls_client_certificate_bound_access_tokens: true };
+  const config = await discover("certified", client.TlsClientAuth(), metadata);
+  config[client.customFetch] = mutualTLS();
+  const tokens = await signIn(config);
+  await between();
+  assert.equal((await client.fetchUserInfo(config, tokens.access_token, subject(tokens))).email, "ann@example.com");
+  await assert.rejects(client.fetchUserInfo(await web(), tokens.access_token, subject(tokens)), { status: 401 });
+});
+
+test("token exchange", async () => {
+  const { access_token } = await signIn(await web());
+  const config = await discover("gateway", client.ClientSecretBasic(secret("gateway")));
+  await between();
+  const tokens = await client.genericGrantRequest(config, "urn:ietf:params:oauth:grant-type:token-exchange", {
+    subject_token: access_token, subject_token_type: "urn:ietf:params:oauth:token-type:access_token", scope: "read",
+  });
+  assert.equal(tokens.scope, "read");
+  assert.notEqual(tokens.access_token, access_token);
+});
+
+test("hybrid: an ID token beside the code", async () => {
+  const config = await discover("hybrid", client.ClientSecretBasic(secret("hybrid")));
+  client.useCodeIdTokenResponseType(config);
+  assert.ok(subject(await signIn(config)));
+});
+
+test("implicit: an ID token alone", async () => {
+  const config = await discover("hybrid", client.None());
+  client.useIdTokenResponseType(config);
+  const nonce = client.randomNonce();
+  const back = await new User().visit(client.buildAuthorizationUrl(config, { redirect_uri: world.callback, scope: "openid", nonce }));
+  await between();
+  const claims = await client.implicitAuthentication(config, back, nonce);
+  assert.ok(claims.sub);
+});
+
+test("dynamic registration", async () => {
+  const metadata = { redirect_uris: [world.callback], token_endpoint_auth_method: "client_secret_post", grant_types: ["authorization_code", "refresh_token"], scope: SCOPE, client_name: "A new app" };
+  const options = { initialAccessToken: world.registration };
+  const config = await client.dynamicClientRegistration(new URL(world.issuer), metadata, client.ClientSecretPost(), options);
+  assert.ok(config.clientMetadata().client_id);
+  await between();
+  assert.ok(subject(await signIn(config)));
 });

@@ -15,14 +15,20 @@ interface World {
   readonly goodbye: string;
   /** By client. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** An initial access token (RFC 7591). */
+  readonly registration: string;
+  /** The certificate of the client that authenticates by it, and its key, as PEM. */
+  readonly certificate: { cert: string; key: string };
   /** The key of the clients that have no secret. */
   readonly key: JsonWebKey & { kid: string };
 }
 
 export const world = JSON.parse(readFileSync(process.env["USHER_WORLD"] ?? "", "utf8")) as World;
 
+const apart = { pipelining: 0, allowH2: false };
+
 // Every request has a connection of its own, so it goes to another node than the one before.
-setGlobalDispatcher(new Agent({ pipelining: 0, allowH2: false }));
+setGlobalDispatcher(new Agent(apart));
 https.globalAgent.options.keepAlive = false;
 
 export function secret(client: string): string {
@@ -36,6 +42,12 @@ export async function signingKey(): Promise<{ key: CryptoKey; kid: string }> {
   const { kid, ...jwk } = world.key;
   const key = await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
   return { key, kid };
+}
+
+/** A fetch that shows the certificate. */
+export function mutualTLS(): (address: string, options: object) => Promise<Response> {
+  const dispatcher = new Agent({ ...apart, connect: world.certificate });
+  return (address, options) => fetch(address, { ...options, dispatcher } as RequestInit);
 }
 
 /** What every test calls between two steps: where there are two nodes, one is killed. */
