@@ -432,3 +432,27 @@ func TestOIDCDiscoverySaysWhatThePlansNeed(t *testing.T) {
 		t.Error("RS256 for DPoP proofs")
 	}
 }
+
+// Module fapi2-security-profile-final-test-claims-parameter-identity-claims: every claim of the discovery document, in
+// each form that a request may have (OpenID Connect Core §5.5.1).
+func TestOIDCAllClaimsByParameter(t *testing.T) {
+	w := oidcWorld(t)
+	forms := []any{nil, map[string]any{}, map[string]any{"essential": true}, map[string]any{"rAnDomName": "rAnDomText"}, map[string]any{"essential": false}}
+	own := []string{"sub", "auth_time", "acr", "amr", "sid"}
+	supported := supportedClaims(&w.server.current.Load().profile)
+	asked := map[string]any{}
+	for i, name := range supported {
+		if !slices.Contains(own, name) {
+			asked[name] = forms[i%len(forms)]
+		}
+	}
+	parameter, err := json.Marshal(map[string]any{"id_token": asked, "userinfo": asked, "rAnDomPlace": map[string]any{"something": nil}})
+	w.must(err)
+	got := w.redeem("web", w.browser().authorize(authorization("web", "scope", "openid", "claims", string(parameter))).answer().Get("code")).granted(t)
+	info, idToken := w.call("GET", userinfoPath, nil, "Authorization", "Bearer "+got.Access).object(), w.idClaims(got.ID)
+	for name := range asked {
+		if info[name] == nil || idToken[name] == nil {
+			t.Errorf("%s: %v at userinfo, %v in the ID token", name, info[name], idToken[name])
+		}
+	}
+}
