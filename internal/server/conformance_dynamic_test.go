@@ -213,3 +213,23 @@ func TestRegisteredLogoutAddresses(t *testing.T) {
 		}
 	}
 }
+
+// Modules oidcc-registration-policy-uri and oidcc-registration-tos-uri ask for a look at the sign-in; of
+// oidcc-registration-logo-uri there is a link alone, since our pages load nothing from elsewhere.
+func TestSignInAndConsentLinkWhatTheClientTells(t *testing.T) {
+	w := newOAuthWorld(t)
+	id := w.registers(suiteMetadata(t, "code", "client_uri", "https://web.example/about", "policy_uri", "https://web.example/policy",
+		"tos_uri", "https://web.example/terms", "logo_uri", "https://web.example/logo.png"))["client_id"].(string)
+	b := w.browser()
+	signIn := b.open(unbound(id))
+	consent := b.authorize(unbound(id))
+	for name, p := range map[string]page{"signin": signIn, "consent": consent} {
+		p.wantText(`data-page="` + name + `"`)
+		for _, address := range []string{"about", "policy", "terms"} {
+			p.wantText(`<a href="https://web.example/` + address + `" target="_blank" rel="noopener noreferrer">`)
+		}
+		if strings.Contains(p.body, "logo.png") {
+			t.Errorf("%s: the logo is loaded from elsewhere", name)
+		}
+	}
+}
