@@ -153,6 +153,9 @@ func (r *Redirection) ParseAnswer(q url.Values) *Error {
 	}
 	t, err := ParseResponseType(responseType)
 	if err != nil {
+		if slices.Contains(ResponseModes, ResponseMode(mode)) { // an error tells nothing that a mode could give away
+			r.Mode = ResponseMode(mode)
+		}
 		return err
 	}
 	r.Type, r.Mode = t, t.DefaultMode()

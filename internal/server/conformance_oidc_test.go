@@ -189,9 +189,13 @@ func TestOIDCErrorsByMode(t *testing.T) {
 			t.Errorf("%s by form: %v", responseType, q)
 		}
 	}
-	for _, mode := range []string{"", "form_post"} {
-		q := w.browser().open(authorization("web", "response_type", "", "response_mode", mode)).answer() // in the query: nobody said otherwise
-		if q.Get("error") != string(oauth.InvalidRequest) || q.Get("state") != "s-1" {
+	for mode, status := range map[string]int{"": 303, "fragment": 303, "form_post": 200} {
+		p := w.browser().open(authorization("web", "response_type", "", "response_mode", mode)) // in the query where nobody says otherwise
+		q := p.delivered()
+		if p.status != status || strings.Contains(p.header.Get("Location"), "#") != (mode == "fragment") {
+			t.Errorf("no response_type, mode %q: %d %s", mode, p.status, p.header.Get("Location"))
+		}
+		if q.Get("error") != string(oauth.InvalidRequest) || q.Get("state") != "s-1" || q.Get("iss") != w.server.issuer {
 			t.Errorf("no response_type, mode %q: %v", mode, q)
 		}
 	}
