@@ -15,6 +15,9 @@ func (w *world) control(t *testing.T) *httptest.Server {
 	mux.HandleFunc("POST /between", func(rw http.ResponseWriter, _ *http.Request) {
 		answer(rw, struct{}{}, w.between())
 	})
+	mux.HandleFunc("POST /all-nodes", func(rw http.ResponseWriter, _ *http.Request) {
+		answer(rw, struct{}{}, w.allNodes())
+	})
 	mux.HandleFunc("POST /visit", func(rw http.ResponseWriter, r *http.Request) {
 		where, err := w.visitor(r.FormValue("visitor")).visit(r.Context(), r.FormValue("address"))
 		answer(rw, where, err)

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -83,9 +82,7 @@ func newWorld(t *testing.T, database string, nodes int) *world {
 	for range nodes {
 		w.nodes = append(w.nodes, w.newNode(t))
 	}
-	for _, n := range w.nodes {
-		must(t, n.ready())
-	}
+	must(t, w.allNodes())
 	return w
 }
 
@@ -179,14 +176,23 @@ func (w *world) between() error {
 	if len(w.nodes) < 2 {
 		return nil
 	}
-	var faults []error
-	for _, n := range w.nodes {
-		faults = append(faults, n.ready())
+	if err := w.allNodes(); err != nil {
+		return err
 	}
 	n := w.nodes[w.kills%len(w.nodes)]
 	w.kills++
 	n.kill()
-	return errors.Join(append(faults, n.start())...)
+	return n.start()
+}
+
+// allNodes waits until every node serves.
+func (w *world) allNodes() error {
+	for _, n := range w.nodes {
+		if err := n.ready(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // visitor is the user of this name, who is new where the name is.

@@ -28,6 +28,10 @@ type Registered struct {
 	Secret, AccessToken string
 }
 
+// RegisteredPrefix begins the ids of clients that registered by themselves. A random id alone could begin with a dash, which
+// a command line would take for a flag.
+const RegisteredPrefix = "registered-"
+
 // RegisterClient stores a client that registers by itself (RFC 7591), under an id of our choice. store.ErrTooMany
 // where MaxRegistered did before.
 func (m *Manager) RegisterClient(ctx context.Context, c oauth.Client) (r Registered, err error) {
@@ -35,7 +39,7 @@ func (m *Manager) RegisterClient(ctx context.Context, c oauth.Client) (r Registe
 	if err != nil {
 		return r, err
 	}
-	c.ID, c.Registered = "registered-"+id.String(), m.Now() // never with a dash first, which a command line would take for a flag
+	c.ID, c.Registered = RegisteredPrefix+id.String(), m.Now()
 	c.SecretHash, c.WrappedSecret = nil, nil
 	nameRegistered(&c)
 	if r.AccessToken, c.RegistrationTokenHash, err = m.newSecret(); err != nil {

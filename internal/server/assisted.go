@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -18,7 +19,7 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	v, err := s.arrive(q)
+	v, err := s.arrive(r.Context(), q)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
@@ -49,12 +50,12 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 }
 
 // arrive finds out to whom an answer may go; until then every error is for our own plain page.
-func (s *Server) arrive(q url.Values) (*visit, *oauth.Error) {
+func (s *Server) arrive(ctx context.Context, q url.Values) (*visit, *oauth.Error) {
 	clientID, forOrigin, err := oauth.AssistedTarget(q)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.visitBy(clientID)
+	v, err := s.visitBy(ctx, clientID)
 	if err != nil {
 		return nil, err
 	}

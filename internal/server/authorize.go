@@ -57,7 +57,7 @@ func (s *Server) beginAuthorization(r *http.Request, q url.Values) (*visit, *oau
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.visitBy(clientID)
+	v, err := s.visitBy(r.Context(), clientID)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,10 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 	if protocolErr != nil {
 		return authenticated{}, protocolErr
 	}
-	c, known := snap.client(p.id)
+	c, known, protocolErr := s.client(r.Context(), snap, p.id)
+	if protocolErr != nil {
+		return authenticated{}, protocolErr
+	}
 	if !known {
 		subtle.ConstantTimeCompare(web.HashSecret(p.secret), make([]byte, 32))
 		return authenticated{}, errClient

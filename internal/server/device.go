@@ -212,7 +212,7 @@ func (s *Server) visitByUserCode(r *http.Request, typed string) (*visit, *oauth.
 	if d == nil || refused != nil {
 		return nil, refused
 	}
-	v, refused := s.revisit(oauth.Flow{
+	v, refused := s.revisit(r.Context(), oauth.Flow{
 		ClientID: d.ClientID, Ending: oauth.EndDevice, UserCode: code, Started: now,
 		Request: oauth.AuthenticationRequest{Scope: d.Scope, MaxAge: oauth.NoMaxAge, Prompt: oauth.Prompt{Consent: true}},
 	})

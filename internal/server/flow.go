@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -47,7 +48,7 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) (*visit, *oauth.
 	if err := web.ParseForm(w, r); err != nil {
 		return nil, err
 	}
-	v, err := s.openFlow(r.PostForm.Get("flow"))
+	v, err := s.openFlow(r.Context(), r.PostForm.Get("flow"))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) (*visit, *oauth.
 }
 
 // openFlow opens a sealed flow and checks anew all that may have changed since it began.
-func (s *Server) openFlow(sealed string) (*visit, *oauth.Error) {
+func (s *Server) openFlow(ctx context.Context, sealed string) (*visit, *oauth.Error) {
 	plain, err := s.current.Load().ring.Open(token.KindFlow, sealed)
 	if err != nil {
 		return nil, staleFlow.Because(err)
@@ -69,7 +70,7 @@ func (s *Server) openFlow(sealed string) (*visit, *oauth.Error) {
 	if err := json.Unmarshal(plain, &f); err != nil || f.Expired(s.Now()) {
 		return nil, staleFlow.Because(err)
 	}
-	return s.revisit(f)
+	return s.revisit(ctx, f)
 }
 
 var staleFlow = oauth.Errorf(oauth.InvalidRequest,
@@ -178,7 +179,7 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	v, err := s.openFlow(q.Get("flow"))
+	v, err := s.openFlow(r.Context(), q.Get("flow"))
 	if err == nil && v.flow.Ending != oauth.EndMessage {
 		err = staleFlow
 	}

@@ -158,7 +158,7 @@ func TestBoundFlowTakesTheCookiesSessionAlone(t *testing.T) {
 	consent.wantText(`value="allow"`)
 	b := w.browser()
 	b.frame(assisted("client_id", "foreign", "scope", "read")) // gives the browser its flow cookie
-	v, refused := w.server.openFlow(consent.field("flow"))
+	v, refused := w.server.openFlow(t.Context(), consent.field("flow"))
 	if refused != nil {
 		t.Fatal(refused)
 	}

@@ -183,7 +183,10 @@ func (s *Server) activeToken(r *http.Request, text string) (*activeToken, *oauth
 	if err != nil {
 		return nil, web.AsError(err)
 	}
-	client := s.current.Load().clients[t.ClientID]
+	client, _, refused := s.client(r.Context(), s.current.Load(), t.ClientID)
+	if refused != nil {
+		return nil, refused
+	}
 	if !oauth.Active(&t, &st.Standing, st.Revoked, client, now) {
 		return nil, nil
 	}

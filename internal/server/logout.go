@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -53,7 +54,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.showLogout(w, r, request)
 		return
 	}
-	f, err := s.understand(request)
+	f, err := s.understand(r.Context(), request)
 	var frames []oauth.LogoutFrame
 	if err == nil {
 		frames, err = s.endSessions(w, r, f)
@@ -75,7 +76,7 @@ type loggedOut struct {
 }
 
 // understand validates what a logout request names.
-func (s *Server) understand(request oauth.LogoutRequest) (*farewell, *oauth.Error) {
+func (s *Server) understand(ctx context.Context, request oauth.LogoutRequest) (*farewell, *oauth.Error) {
 	snap := s.current.Load()
 	f := &farewell{request: request, visit: &visit{snap: snap, client: &oauth.Client{}}, hint: s.hint(snap, request.IDTokenHint)}
 	id := request.ClientID
@@ -86,8 +87,11 @@ func (s *Server) understand(request oauth.LogoutRequest) (*farewell, *oauth.Erro
 		id = f.hint.Audience
 	}
 	if id != "" {
-		c, ok := snap.client(id)
-		if !ok {
+		c, ok, err := s.client(ctx, snap, id)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok:
 			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
 		}
 		f.visit.client = c
@@ -128,7 +132,7 @@ func (s *Server) hint(snap *snapshot, text string) *oauth.IDToken {
 // showLogout writes the page that asks, or submits by its own script where a hint names this browser's session;
 // in an app's frame it waits for the library's word.
 func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oauth.LogoutRequest) {
-	f, err := s.understand(request)
+	f, err := s.understand(r.Context(), request)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return

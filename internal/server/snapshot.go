@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -91,6 +93,19 @@ func (snap *snapshot) add(c *oauth.Client) {
 func (snap *snapshot) client(id string) (*oauth.Client, bool) {
 	c, ok := snap.clients[id]
 	return c, ok && !c.Disabled
+}
+
+// client is that of the snapshot. One that registered by itself may have done so at another node a moment ago: where its
+// name is not known, the store is asked whether there is a newer snapshot.
+func (s *Server) client(ctx context.Context, snap *snapshot, id string) (c *oauth.Client, ok bool, refused *oauth.Error) {
+	if snap.clients[id] == nil && strings.HasPrefix(id, manage.RegisteredPrefix) {
+		if err := s.refreshIfChanged(ctx); err != nil {
+			return nil, false, oauth.Internal(err)
+		}
+		snap = s.current.Load()
+	}
+	c, ok = snap.client(id)
+	return c, ok, nil
 }
 
 // literalOrigin validates an origin that some enabled client lists literally.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -24,18 +25,21 @@ type visit struct {
 }
 
 // visitBy begins a visit for an enabled client.
-func (s *Server) visitBy(clientID string) (*visit, *oauth.Error) {
+func (s *Server) visitBy(ctx context.Context, clientID string) (*visit, *oauth.Error) {
 	snap := s.current.Load()
-	client, ok := snap.client(clientID)
-	if !ok {
+	client, ok, err := s.client(ctx, snap, clientID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
 		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
 	}
 	return &visit{snap: snap, client: client}, nil
 }
 
 // revisit checks anew all that may have changed since the flow began.
-func (s *Server) revisit(f oauth.Flow) (*visit, *oauth.Error) {
-	v, err := s.visitBy(f.ClientID)
+func (s *Server) revisit(ctx context.Context, f oauth.Flow) (*visit, *oauth.Error) {
+	v, err := s.visitBy(ctx, f.ClientID)
 	if err != nil {
 		return nil, err
 	}

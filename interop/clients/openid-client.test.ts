@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as client from "openid-client";
 import { discover, SCOPE, signIn, subject, web } from "../harness/openid.ts";
-import { between, mutualTLS, secret, signingKey, User, world } from "../harness/world.ts";
+import { allNodes, between, mutualTLS, secret, signingKey, User, world } from "../harness/world.ts";
 
 test("code and PKCE, user info", async () => {
   const config = await web();
@@ -202,11 +202,14 @@ test("implicit: an ID token alone", async () => {
   assert.ok(claims.sub);
 });
 
-test("dynamic registration", async () => {
+test("dynamic registration, known to every node at once", async () => {
   const metadata = { redirect_uris: [world.callback], token_endpoint_auth_method: "client_secret_post", grant_types: ["authorization_code", "refresh_token"], scope: SCOPE, client_name: "A new app" };
   const options = { initialAccessToken: world.registration };
+  await allNodes();
   const config = await client.dynamicClientRegistration(new URL(world.issuer), metadata, client.ClientSecretPost(), options);
-  assert.ok(config.clientMetadata().client_id);
-  await between();
+  const asked = { redirect_uri: world.callback, scope: "openid", code_challenge: await client.calculatePKCECodeChallenge("v"), code_challenge_method: "S256" };
+  const address = client.buildAuthorizationUrl(config, asked);
+  const users = [new User(), new User(), new User()];
+  for (const user of users) assert.ok((await user.visit(address)).searchParams.get("code"));
   assert.ok(subject(await signIn(config)));
 });

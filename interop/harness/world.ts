@@ -55,6 +55,11 @@ export async function between(): Promise<void> {
   await ask("/between", {});
 }
 
+/** Waits until every node serves: what is asked now goes to each of them in turn. */
+export async function allNodes(): Promise<void> {
+  await ask("/all-nodes", {});
+}
+
 /** A user with a browser of their own, who signs in and agrees wherever a page asks. */
 export class User {
   readonly #name = randomUUID();
