@@ -36,6 +36,7 @@ check: setup ## the quick part: formatting, vet, staticcheck, types, references 
 
 test: check ## all of it; installs what it needs on Debian and Ubuntu
 	$(GO) test -race $(RACED)
+	$(GO) test ./internal/server -two-nodes
 	$(GO) test -count=1 ./interop
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	npm --prefix e2e test --silent

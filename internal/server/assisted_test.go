@@ -280,11 +280,11 @@ func TestSecFetchDest(t *testing.T) {
 		if dest != "" {
 			r.Header.Set("Sec-Fetch-Dest", dest)
 		}
-		before := w.store.Stats().Reads
+		before := w.stats().Reads
 		if p := b.do(r); p.status != want {
 			t.Errorf("Sec-Fetch-Dest %q: status %d, want %d", dest, p.status, want)
 		}
-		if read := w.store.Stats().Reads != before; read != (want == 200) {
+		if read := w.stats().Reads != before; read != (want == 200) {
 			t.Errorf("Sec-Fetch-Dest %q: the session was read: %v", dest, read)
 		}
 	}
@@ -294,19 +294,19 @@ func TestSilentRenewalCostsOneQueryAndNoWrite(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.signIn("client_id", "app")
-	before := w.store.Stats()
+	before := w.stats()
 	for range 10 {
 		b.frame(assisted("client_id", "app", "prompt", "none")).token()
 	}
-	after := w.store.Stats()
+	after := w.stats()
 	if reads, writes := after.Reads-before.Reads, after.Writes-before.Writes; reads != 10 || writes != 0 {
 		t.Errorf("10 renewals: %d queries, %d writes", reads, writes)
 	}
 	w.clock.pass(time.Hour) // more than a tenth of the idle timeout
-	before = w.store.Stats()
+	before = w.stats()
 	b.frame(assisted("client_id", "app", "prompt", "none")).token()
 	b.frame(assisted("client_id", "app", "prompt", "none")).token()
-	if writes := w.store.Stats().Writes - before.Writes; writes != 1 {
+	if writes := w.stats().Writes - before.Writes; writes != 1 {
 		t.Errorf("the idle touch wrote %d times, want once", writes)
 	}
 }

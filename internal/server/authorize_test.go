@@ -415,7 +415,7 @@ func TestPushedRequest(t *testing.T) {
 	b, address := w.browser(), authorizePath+"?client_id=web&request_uri="+url.QueryEscape(pushed.RequestURI)
 	q := b.authorize(address).answer()
 	w.redeem("web", q.Get("code")).granted(t)
-	b.open(address).wantRefused(oauth.InvalidRequestURI) // RFC 9126 §4: once
+	b.open(address).wantRefused(oauth.InvalidRequestURI)                                                     // RFC 9126 §4: once
 	p = w.browser().open(authorizePath + "?client_id=spa&request_uri=" + url.QueryEscape(pushed.RequestURI)) // another client's
 	if got := p.answer().Get("error"); got != string(oauth.InvalidRequestURI) {
 		t.Errorf("another client's request: %s", got)

@@ -64,10 +64,10 @@ func TestCheckSessionIframeIsTheSameForEverybody(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.signIn("client_id", "app")
-	reads := w.store.Stats().Reads
+	reads := w.stats().Reads
 	mine, strangers := b.frame(checkSessionPath), w.blocked().frame(checkSessionPath)
-	if mine.status != http.StatusOK || mine.body != strangers.body || w.store.Stats().Reads != reads {
-		t.Errorf("status %d, %d reads", mine.status, w.store.Stats().Reads-reads)
+	if mine.status != http.StatusOK || mine.body != strangers.body || w.stats().Reads != reads {
+		t.Errorf("status %d, %d reads", mine.status, w.stats().Reads-reads)
 	}
 	if csp := mine.header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "frame-ancestors *") || mine.header.Get("X-Frame-Options") != "" {
 		t.Errorf("CSP %q, X-Frame-Options %q", csp, mine.header.Get("X-Frame-Options"))

@@ -91,11 +91,11 @@ func TestJWKS(t *testing.T) {
 
 func TestDocumentsCostNoQuery(t *testing.T) {
 	w := newWorld(t)
-	before := w.store.Stats()
+	before := w.stats()
 	w.call("GET", issuerPath+"/.well-known/openid-configuration", nil)
 	w.call("GET", issuerPath+"/jwks", nil)
 	w.call("GET", assistedPath+"/resources/js/assisted-token.min.js", nil)
-	if after := w.store.Stats(); after != before {
+	if after := w.stats(); after != before {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 }
@@ -339,7 +339,7 @@ func TestResetKeysEndsTokensAlone(t *testing.T) {
 
 // A node that has not seen a new key yet looks for it as soon as a token names it, at most once a second.
 func TestUnknownKeyIsLookedFor(t *testing.T) {
-	w := newWorld(t)
+	w := oneNode(t)
 	now := w.clock.Now()
 	key, err := token.NewKey(rand.Reader, token.UseSeal, "", now, now, w.manager.Master)
 	w.must(err)
@@ -352,11 +352,11 @@ func TestUnknownKeyIsLookedFor(t *testing.T) {
 	w.wantActive(access, true)
 
 	w.server.current.Store(behind)
-	before := w.store.Stats().Reads
+	before := w.stats().Reads
 	for range 20 {
 		w.wantActive(access, false)
 	}
-	if reads := w.store.Stats().Reads - before; reads > 2 {
+	if reads := w.stats().Reads - before; reads > 2 {
 		t.Errorf("unknown keys caused %d reads within a second", reads)
 	}
 }

@@ -80,10 +80,10 @@ func TestWhatReadsTheCookieAnswersDocumentsAlone(t *testing.T) {
 	} {
 		method, address, _ := strings.Cut(request, " ")
 		for _, dest := range []string{"image", "empty", "object", "embed", "frame", "script", "video", "serviceworker"} {
-			before := w.store.Stats().Reads
+			before := w.stats().Reads
 			p := b.do(b.request(method, address, nil, "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "same-origin"))
-			if p.status != http.StatusForbidden || w.store.Stats().Reads != before {
-				t.Errorf("%s for %s: status %d, %d reads", request, dest, p.status, w.store.Stats().Reads-before)
+			if p.status != http.StatusForbidden || w.stats().Reads != before {
+				t.Errorf("%s for %s: status %d, %d reads", request, dest, p.status, w.stats().Reads-before)
 			}
 		}
 	}
@@ -259,10 +259,10 @@ func TestSessionThatIsOverIsNotTouched(t *testing.T) {
 	b := w.browser()
 	b.signIn("client_id", "app")
 	w.clock.pass(8*24*time.Hour + time.Second)
-	before := w.store.Stats().Writes
+	before := w.stats().Writes
 	b.frame(assisted("client_id", "app", "prompt", "none")).wantError(oauth.InteractionRequired)
 	b.open(logoutPath).wantText("You are signed out")
-	if writes := w.store.Stats().Writes - before; writes != 0 {
+	if writes := w.stats().Writes - before; writes != 0 {
 		t.Errorf("a session that is over was written to %d times", writes)
 	}
 }
@@ -342,7 +342,7 @@ func TestUserinfoIsForTheTokensClient(t *testing.T) {
 }
 
 func TestWrongClockRefuses(t *testing.T) {
-	w := newWorld(t)
+	w := oneNode(t)
 	w.server.renewal.skewed.Store(true)
 	if p := w.call("GET", issuerPath+"/jwks", nil); p.status != http.StatusServiceUnavailable {
 		t.Errorf("with a wrong clock: %d", p.status)

@@ -56,6 +56,9 @@ func (w *world) trust(s *httptest.Server) {
 	cas := x509.NewCertPool()
 	cas.AddCert(s.Certificate())
 	w.server.outbound = newOutbound(w.server.base, cas, nil, w.clock.Now)
+	if w.second != nil {
+		w.second.server.outbound = w.server.outbound
+	}
 }
 
 func (p *partner) publish(path, document string) {

@@ -99,12 +99,12 @@ func TestRevokingWhatIsOverWritesNothing(t *testing.T) {
 	b := w.browser()
 	got := w.redeem("web", b.authorize(authorization("web")).answer().Get("code")).granted(t)
 	b.post(logoutPath, form("confirm", "yes"))
-	before := w.store.Stats().Writes
+	before := w.stats().Writes
 	w.revokeAs("web", got.Access).wantStatus(200)
 	w.revokeAs("web", got.Refresh).wantStatus(200)
 	w.clock.pass(time.Hour)
 	w.revokeAs("web", got.Access).wantStatus(200)
-	if after := w.store.Stats().Writes; after != before {
+	if after := w.stats().Writes; after != before {
 		t.Errorf("%d statements", after-before)
 	}
 }

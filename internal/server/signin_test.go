@@ -268,7 +268,7 @@ func TestFlowIsCheckedAnew(t *testing.T) {
 
 func TestAnonymousVisitorsWriteNothing(t *testing.T) {
 	w := newWorld(t)
-	before := w.store.Stats().Writes
+	before := w.stats().Writes
 	b := w.browser()
 	for range 5 {
 		b.frame(assisted("client_id", "app"))
@@ -277,7 +277,7 @@ func TestAnonymousVisitorsWriteNothing(t *testing.T) {
 		b.open(preflightPath + "?return_to=" + appOrigin)
 		b.open(logoutPath)
 	}
-	if after := w.store.Stats().Writes; after != before {
+	if after := w.stats().Writes; after != before {
 		t.Errorf("anonymous visits wrote %d times", after-before)
 	}
 }

@@ -21,10 +21,10 @@ func TestLogoutInAStrangersFrameTellsNothing(t *testing.T) {
 	in, out := w.browser(), w.browser()
 	in.signIn("client_id", "app")
 	address := logoutAddress("client_id", "app", "post_logout_redirect_uri", "https://app.example/bye")
-	before := w.store.Stats().Reads
+	before := w.stats().Reads
 	in.frame(address).wantPlain(http.StatusBadRequest)
 	out.frame(address).wantPlain(http.StatusBadRequest)
-	if w.store.Stats().Reads != before {
+	if w.stats().Reads != before {
 		t.Error("the session was read")
 	}
 }
@@ -149,7 +149,7 @@ func TestLongParametersAreTheCallersFault(t *testing.T) {
 }
 
 func TestAWindowSaysNothingToTheApp(t *testing.T) {
-	w := newWorld(t)
+	w := oneNode(t)
 	offer := w.browser().frame(assisted("client_id", "foreign"))
 	b := w.browser()
 	window := b.open(unescape(attribute(t, offer.body, "data-open")))

@@ -157,9 +157,9 @@ func TestClientCredentials(t *testing.T) {
 
 func TestClientCredentialsCostNothing(t *testing.T) {
 	w := newOAuthWorld(t)
-	before := w.store.Stats()
+	before := w.stats()
 	w.trade("web", "grant_type", "client_credentials").granted(t)
-	if after := w.store.Stats(); after != before {
+	if after := w.stats(); after != before {
 		t.Errorf("statements: %+v, then %+v", before, after)
 	}
 }
@@ -181,11 +181,11 @@ func TestPromptNoneCostsOneQueryAndNoWrite(t *testing.T) {
 	w := newOAuthWorld(t)
 	b := w.browser()
 	b.authorize(authorization("web"))
-	before := w.store.Stats()
+	before := w.stats()
 	if b.open(authorization("web", "prompt", "none")).answer().Get("code") == "" {
 		t.Fatal("no code")
 	}
-	after := w.store.Stats()
+	after := w.stats()
 	if after.Reads-before.Reads != 1 || after.Writes != before.Writes {
 		t.Errorf("statements: %+v, then %+v", before, after)
 	}

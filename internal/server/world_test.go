@@ -11,7 +11,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -47,6 +46,7 @@ type world struct {
 	log     *lockedBuffer
 	secret  string // of the client "api"
 	alice   oauth.Account
+	second  *second // nil where there is one node
 }
 
 type clock struct {
@@ -83,14 +83,21 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// newWorld starts a server on SQLite.
+// newWorld starts a server on SQLite, or two of them on PostgreSQL (see twoNodes).
 func newWorld(t testing.TB) *world {
-	return newWorldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "usher.db"))
+	t.Helper()
+	return newWorldOf(t, *twoNodes)
 }
 
-func newWorldOn(t testing.TB, databaseURL string) *world {
+// oneNode starts a single server, for tests that reach into it.
+func oneNode(t testing.TB) *world {
 	t.Helper()
-	ctx := context.Background()
+	return newWorldOf(t, false)
+}
+
+func newWorldOf(t testing.TB, two bool) *world {
+	t.Helper()
+	ctx, databaseURL := context.Background(), database(t)
 	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	st, err := sqlstore.Open(ctx, sqlstore.Options{URL: databaseURL, Logger: log})
@@ -105,7 +112,7 @@ func newWorldOn(t testing.TB, databaseURL string) *world {
 		PasswordHash: costly.hash, Created: w.clock.Now()}
 	w.must(st.CreateAccount(ctx, w.alice, noAudit))
 	w.addClients(ctx)
-	w.start(log, master)
+	w.start(databaseURL, two, log, master)
 	return w
 }
 
@@ -158,7 +165,7 @@ func (w *world) addClients(ctx context.Context) {
 	w.must(err)
 }
 
-func (w *world) start(log *slog.Logger, master token.Master) {
+func (w *world) start(databaseURL string, two bool, log *slog.Logger, master token.Master) {
 	w.http = httptest.NewUnstartedServer(nil)
 	w.url = "https://" + w.http.Listener.Addr().String()
 	var err error
@@ -168,6 +175,9 @@ func (w *world) start(log *slog.Logger, master token.Master) {
 	})
 	w.must(err)
 	w.http.Config.Handler = w.server.Handler()
+	if two {
+		w.http.Config.Handler = w.turns(w.server.Handler(), databaseURL, log, master)
+	}
 	w.http.StartTLS()
 	w.t.Cleanup(w.http.Close)
 }
@@ -184,6 +194,9 @@ func (w *world) changed(err error) {
 	w.t.Helper()
 	w.must(err)
 	w.must(w.server.refresh(context.Background()))
+	if w.second != nil {
+		w.must(w.second.server.refresh(context.Background()))
+	}
 }
 
 func (w *world) change(id string, change func(*oauth.Client)) {
