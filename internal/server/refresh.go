@@ -24,11 +24,17 @@ func (s *Server) refreshTokens(q *tokenRequest) (*oauth.TokenResponse, *oauth.Er
 	if refused := t.Check(q.client, q.proof, now); refused != nil {
 		return nil, refused
 	}
-	st, refused := s.advanceFamily(q, &t)
+	i, refused := s.advanceFamily(q, &t, request.Scope)
 	if refused != nil {
 		return nil, refused
 	}
-	scope, refused := t.RefreshedScope(request.Scope, st.Session.AuthTime, q.client, &q.snap.profile, now)
+	return s.familyTokens(q, i, t)
+}
+
+// refreshed says what the tokens of a refresh are. Claims are held against what the client may know today, as the scope is.
+func (s *Server) refreshed(q *tokenRequest, t *oauth.RefreshToken, st *oauth.Standing, asked []string) (*oauth.Issue, *oauth.Error) {
+	profile := &q.snap.profile
+	scope, refused := t.RefreshedScope(asked, st.Session.AuthTime, q.client, profile, s.Now())
 	if refused != nil {
 		return nil, refused
 	}
@@ -36,31 +42,34 @@ func (s *Server) refreshTokens(q *tokenRequest) (*oauth.TokenResponse, *oauth.Er
 	if refused != nil {
 		return nil, refused
 	}
-	return s.familyTokens(q, q.issue(s, st, scope, t.Claims, resource), t)
+	return q.issue(s, st, scope, t.Claims.Permitted(q.client, profile), resource), nil
 }
 
 // advanceFamily decides what the refresh token is worth and does what follows from that. Of two that come at once one
-// advances the family; the other then finds itself the one before.
-func (s *Server) advanceFamily(q *tokenRequest, t *oauth.RefreshToken) (*oauth.Standing, *oauth.Error) {
+// advances the family; the other then finds itself the one before. A request that is refused for another reason uses nothing
+// up: its client would come back with the same token, and be taken for a thief.
+func (s *Server) advanceFamily(q *tokenRequest, t *oauth.RefreshToken, scope []string) (*oauth.Issue, *oauth.Error) {
 	for range 3 {
 		st, refused := s.familyStanding(q, t)
 		if refused != nil {
 			return nil, refused
 		}
-		switch t.Judge(st.Family, q.client, s.Now()) {
-		case oauth.RefreshReused:
+		verdict := t.Judge(st.Family, q.client, s.Now())
+		if verdict == oauth.RefreshReused {
 			return nil, s.endReused(q, st)
-		case oauth.RefreshRaced:
-			return st, s.spend(q.Context(), q.spends...)
 		}
-		if !t.Rotates(q.client) {
-			return st, s.spend(q.Context(), q.spends...)
+		i, refused := s.refreshed(q, t, st, scope)
+		if refused != nil {
+			return nil, refused
+		}
+		if verdict == oauth.RefreshRaced || !t.Rotates(q.client) {
+			return i, s.spend(q.Context(), q.spends...)
 		}
 		err := s.Store.RotateRefresh(q.Context(), t.FamilyID, t.Generation, s.Now(), q.spends)
 		switch {
 		case err == nil:
-			st.Family.Generation++
-			return st, nil
+			st.Family.Generation++ // which the issue shares
+			return i, nil
 		case errors.Is(err, store.ErrEnded):
 			return nil, sessionOver(nil)
 		case !errors.Is(err, store.ErrConflict):

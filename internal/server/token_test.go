@@ -97,6 +97,38 @@ func TestRefreshOfAPublicClientRotates(t *testing.T) {
 	}
 }
 
+// A request that is refused for its scope or resource uses the refresh token up no more than one that never came.
+func TestRefusedRefreshDoesNotRotate(t *testing.T) {
+	w := newOAuthWorld(t)
+	first := w.redeem("spa", w.browser().authorize(authorization("spa")).answer().Get("code")).granted(t)
+	refresh := func(params ...string) tokens {
+		return w.trade("spa", append([]string{"grant_type", "refresh_token", "refresh_token", first.Refresh}, params...)...)
+	}
+	refresh("scope", "nothing-like-it").wantError(t, oauth.InvalidScope)
+	refresh("resource", "https://elsewhere.example").wantError(t, oauth.InvalidTarget)
+	w.clock.pass(oauth.RefreshGrace + time.Second)
+	refresh().granted(t)
+}
+
+// A client that lost a scope gets the claims of that scope no longer, however it asked for them.
+func TestRefreshGivesUpClaimsThatTheClientLost(t *testing.T) {
+	w := newOAuthWorld(t)
+	w.change("web", func(c *oauth.Client) { c.Scope = []string{"openid", "read", "email"} })
+	code := w.browser().authorize(authorization("web", "scope", "openid read", "claims", `{"userinfo":{"email":null}}`)).answer().Get("code")
+	first := w.redeem("web", code).granted(t)
+	email := func(access string) any {
+		return w.call("GET", userinfoPath, nil, "Authorization", "Bearer "+access).object()["email"]
+	}
+	if got := email(first.Access); got != w.alice.Email {
+		t.Fatalf("email before: %v", got)
+	}
+	w.change("web", func(c *oauth.Client) { c.Scope = []string{"openid", "read"} })
+	again := w.trade("web", "grant_type", "refresh_token", "refresh_token", first.Refresh).granted(t)
+	if got := email(again.Access); got != nil {
+		t.Errorf("email after: %v", got)
+	}
+}
+
 func TestRefreshGraceEnds(t *testing.T) {
 	w := newOAuthWorld(t)
 	first := w.redeem("spa", w.browser().authorize(authorization("spa")).answer().Get("code")).granted(t)
