@@ -1,5 +1,8 @@
 // Brings the browser to every page that a user can see; the tests look at each, and so does the command
 // that takes pictures.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Frame, Page } from "puppeteer-core";
 import { page, type Site } from "./site.ts";
 import { fetchFrom } from "./usher.ts";
@@ -21,8 +24,12 @@ export async function allPages(w: World): Promise<Pages> {
   await w.usher.client("theirs", [app.origin], "--name", "Somebody else's app", "--scope", "openid profile email", "--consent");
   app.pages["/"] = appPage(w.usher, { clientId: "theirs" });
   const devices = ["--capability", "assisted_token", "--capability", "device"];
+  const links = join(mkdtempSync(join(tmpdir(), "usher-e2e-")), "client.json");
+  writeFileSync(links, JSON.stringify({ client_uri: "https://app.example/", policy_uri: "https://app.example/policy", tos_uri: "https://app.example/terms" }));
+  await w.usher.client("web", [app.origin], "--from", links, "--name", "A web app", "--scope", "openid profile", "--redirect-uri", `${app.origin}/form`,
+    "--capability", "assisted_token", "--capability", "code");
   await w.usher.client("tv", [app.origin], "--name", "The app on your TV", "--scope", "openid profile email", ...devices);
-  return { ...examplePages(w), ...signInPages(w, app), ...devicePages(w), ...endPages(w, app), ...throttled(w) };
+  return { ...examplePages(w), ...signInPages(w, app), ...redirectPages(w, app), ...devicePages(w), ...endPages(w, app), ...throttled(w) };
 }
 
 const whole = (tab: Page): Shown => ({ tab, place: tab });
@@ -116,6 +123,34 @@ function signInPages(w: World, app: Site): Pages {
       await own.waitForSelector("main[data-page=done]");
       return whole(own);
     },
+  };
+}
+
+/** The pages of the authorization endpoint. */
+function redirectPages(w: World, app: Site): Pages {
+  const authorize = (more: Record<string, string>): string => {
+    const query = new URLSearchParams({
+      client_id: "web", redirect_uri: `${app.origin}/form`, response_type: "code", scope: "openid profile",
+      code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256", ...more,
+    });
+    return `${w.usher.server}/oauth/v2/oauth-authorize?${query}`;
+  };
+  const signedIn = async (more: Record<string, string>, wait: string): Promise<Shown> => {
+    const tab = await visit(w, authorize(more));
+    await signIn(tab, w.usher.username, w.usher.password);
+    await tab.waitForSelector(wait);
+    return whole(tab);
+  };
+  return {
+    "redirect-sign-in": async () => whole(await visit(w, authorize({}))),
+    "redirect-consent": () => signedIn({ prompt: "consent" }, "main[data-page=consent]"),
+    "choose-account": async () => {
+      const { tab } = await signedIn({}, "title");
+      await tab.goto(authorize({ prompt: "select_account" }));
+      await tab.waitForSelector("main[data-page=account]");
+      return whole(tab);
+    },
+    "bad-redirect": async () => whole(await visit(w, authorize({ redirect_uri: "https://elsewhere.example/" }))),
   };
 }
 

@@ -9,6 +9,7 @@ import { world, type World } from "../harness/world.ts";
 const NAMES = [
   "example", "example-results", "example-error", "example-no-library", "dialog-app", "dialog-sign-in", "dialog-wrong-password",
   "sign-in", "sign-in-wrong-password", "continue-in-window", "consent", "done",
+  "redirect-sign-in", "redirect-consent", "choose-account", "bad-redirect",
   "device", "device-wrong-code", "device-consent", "device-connected",
   "sign-out", "signed-out", "answer-without-app", "unknown-client", "unknown-origin", "no-way-back", "no-such-page", "home", "foreign-form",
   "throttled",
