@@ -24,3 +24,11 @@ for (const [client, how] of [["spa", "in a frame"], ["spa-refresh", "by refresh 
     assert.equal(await app.user(), undefined);
   });
 }
+
+test("sign-out in another tab", async () => {
+  const app = await App.open("/angular-oauth2-oidc/spa");
+  await app.signIn();
+  await between();
+  assert.ok(await app.user());
+  await app.signOutElsewhere();
+});

@@ -34,3 +34,11 @@ test("renewal by refresh token", async () => {
     before = after;
   }
 });
+
+test("sign-out in another tab", async () => {
+  const app = await App.open("/oidc-client-ts/spa");
+  await app.signIn();
+  await between();
+  assert.ok(await app.user());
+  await app.signOutElsewhere();
+});

@@ -30,6 +30,11 @@ type Tab = Awaited<ReturnType<Session["fresh"]>>;
 let browser: Promise<Session> | undefined;
 after(async () => (await browser)?.close());
 
+function open(): Promise<Session> {
+  browser ??= chromium({ policy: "allowed" });
+  return browser;
+}
+
 /** One tab, signed in nowhere, at an app's page. */
 export class App {
   readonly #tab: Tab;
@@ -41,8 +46,7 @@ export class App {
   }
 
   static async open(path: string): Promise<App> {
-    browser ??= chromium({ policy: "allowed" });
-    const app = new App(await (await browser).fresh(), world.app + path);
+    const app = new App(await (await open()).fresh(), world.app + path);
     await app.#tab.goto(`${world.app}/world.json`); // the same origin, and nothing that could write
     await app.#tab.evaluate("localStorage.clear(); sessionStorage.clear()");
     await app.#tab.goto(app.#address);
@@ -59,6 +63,17 @@ export class App {
   async signOut(): Promise<void> {
     await this.#call("signOut");
     await this.#ready();
+  }
+
+  /** The user signs out at the server's own page, in another tab, and the app finds out by itself. */
+  async signOutElsewhere(): Promise<void> {
+    const metadata = await (await fetch(`${world.issuer}/.well-known/openid-configuration`)).json();
+    const tab = await (await open()).tab();
+    await tab.goto((metadata as { end_session_endpoint: string }).end_session_endpoint);
+    await tab.locator("form#logout button").click();
+    await tab.waitForSelector("main[data-page=signedout]");
+    await tab.close();
+    await until("the app to find out", async () => (await this.user()) === undefined, 30_000);
   }
 
   /** Fails with the code of the server's error. */

@@ -11,6 +11,7 @@ export async function makeApp({ issuer, client, page }: Place): Promise<AppPage>
   service.configure({
     issuer, clientId: client, redirectUri: page, silentRefreshRedirectUri: `${page}/silent`, postLogoutRedirectUri: page,
     responseType: "code", scope: "openid email", useSilentRefresh: client === "spa", timeoutFactor: 0.9,
+    sessionChecksEnabled: true, sessionCheckIntervall: 500,
     strictDiscoveryDocumentValidation: false, // it wants every endpoint below the issuer
   });
   await service.loadDiscoveryDocumentAndTryLogin();

@@ -5,7 +5,9 @@ void start(async ({ issuer, client, page, silent }) => {
   const manager = new UserManager({
     authority: issuer, client_id: client, redirect_uri: page, silent_redirect_uri: `${page}/silent`, post_logout_redirect_uri: page,
     scope: "openid email", loadUserInfo: true, automaticSilentRenew: false,
+    monitorSession: true, checkSessionIntervalInSeconds: 1,
   });
+  manager.events.addUserSignedOut(() => manager.removeUser());
   if (silent) {
     await manager.signinSilentCallback();
     return undefined;
