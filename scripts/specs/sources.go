@@ -204,7 +204,7 @@ func (s *sources) test(ref string) []string {
 }
 
 func (s *sources) browserTest(file, words string) []string {
-	for _, folder := range []string{"e2e/tests/", "js/test/"} {
+	for _, folder := range []string{"e2e/tests/", "js/test/", "interop/clients/"} {
 		text, err := os.ReadFile(filepath.Join(s.root, folder+file))
 		if err != nil {
 			continue
