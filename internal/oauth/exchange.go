@@ -99,7 +99,8 @@ func (r *ExchangeRequest) ExchangedScope(t *AccessToken, c *Client, p *Profile) 
 
 // Exchange says what the new token contains. It hangs off what the subject token hangs off, lives no longer, and names
 // the client as the actor (RFC 8693 §4.1); of a chain of exchanges the last actor alone is told. A key that the subject token
-// is bound to binds the new one too, unless the client proved another beside it.
+// is bound to binds the new one too, unless the client proved another beside it. Where neither request nor client says what
+// it is for, it is for what the subject token is for.
 func (r *ExchangeRequest) Exchange(id ID, subject *AccessToken, st *Standing, scope []string, c *Client, p *Profile, proof Confirmation, now time.Time) AccessToken {
 	issued := now.Truncate(time.Second)
 	t := AccessToken{
@@ -112,6 +113,9 @@ func (r *ExchangeRequest) Exchange(id ID, subject *AccessToken, st *Standing, sc
 	}
 	if proof.IsZero() {
 		t.Confirmation = subject.Confirmation
+	}
+	if len(t.Audience) == 0 && len(c.Audience) == 0 { // else it would be for the issuer, and so for every API
+		t.Audience = subject.Audience
 	}
 	return t
 }

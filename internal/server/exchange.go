@@ -53,5 +53,8 @@ func (s *Server) subjectOf(q *tokenRequest, request *oauth.ExchangeRequest) (*ac
 	if active == nil || active.token.IsClients() || !active.token.Confirmation.Proves(q.proof.JKT, certificateOf(q.Request)) {
 		return nil, oauth.BadSubject
 	}
+	if len(active.token.Audience) == 0 {
+		active.token.Audience = active.client.Audience
+	}
 	return active, nil
 }

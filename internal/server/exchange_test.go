@@ -130,6 +130,30 @@ func TestExchangeForAnAudienceAsJWT(t *testing.T) {
 	w.wantActive(o["access_token"].(string), true)
 }
 
+// An API that cannot name an audience of its own gets no token for every API out of one that is for some.
+func TestExchangeDoesNotWidenTheAudience(t *testing.T) {
+	w := newExchangeWorld(t)
+	w.change("gateway", func(c *oauth.Client) { c.Audience = nil })
+	w.change("web", func(c *oauth.Client) { c.Audience, c.Resources = []string{"shop"}, []string{"https://stock.example"} })
+	b := w.browser()
+	for want, asked := range map[string]string{"shop": "", "https://stock.example": "https://stock.example"} {
+		subject := w.redeem("web", b.authorize(authorization("web", "resource", asked)).answer().Get("code")).granted(t)
+		got := w.introspect(w.exchange(subject.Access).object()["access_token"].(string))["aud"].([]any)
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("aud %v, want %s alone", got, want)
+		}
+	}
+}
+
+// What a client got in exchange names no session that it could end: its user signed in elsewhere.
+func TestExchangedTokenEndsNoSession(t *testing.T) {
+	w := newExchangeWorld(t)
+	subject := w.redeem("web", w.browser().authorize(authorization("web")).answer().Get("code")).granted(t)
+	exchanged := w.exchange(subject.Access).object()["access_token"].(string)
+	w.browser().post(logoutPath, form("confirm", "yes", "client_id", "gateway", "access_token", exchanged))
+	w.wantActive(subject.Access, true)
+}
+
 func TestExchangeRefusals(t *testing.T) {
 	w := newExchangeWorld(t)
 	good := w.redeem("web", w.browser().authorize(authorization("web", "scope", "openid read profile")).answer().Get("code")).granted(t)

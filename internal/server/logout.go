@@ -210,13 +210,14 @@ func (s *Server) endSession(r *http.Request, v *visit, st *oauth.Standing) ([]oa
 	return s.tellClients(v.snap, &st.Session, clientIDs), nil
 }
 
-// sessionOfToken finds the session that the client's access token belongs to, be it revoked or expired.
+// sessionOfToken finds the session that the client's access token belongs to, be it revoked or expired. A token that the
+// client got in exchange for another's (RFC 8693) is not its own in this: no session of its own is behind it.
 func (s *Server) sessionOfToken(r *http.Request, c *oauth.Client, text string) (*oauth.Standing, *oauth.Error) {
 	if text == "" {
 		return nil, nil
 	}
 	t, err := s.openAccess(r.Context(), text)
-	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) || err == nil && t.ClientID != c.ID {
+	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) || err == nil && (t.ClientID != c.ID || t.Actor != "") {
 		return nil, nil
 	}
 	if err != nil {
