@@ -217,11 +217,14 @@ func (s *Server) sessionOfToken(r *http.Request, c *oauth.Client, text string) (
 		return nil, nil
 	}
 	t, err := s.openAccess(r.Context(), text)
-	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) || err == nil && (t.ClientID != c.ID || t.Actor != "") {
+	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrUnknownKey) || err == nil && t.ClientID != c.ID {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, web.AsError(err)
+	}
+	if t.Actor != "" {
+		return nil, nil
 	}
 	st, err := s.Store.TokenStanding(r.Context(), t)
 	if errors.Is(err, store.ErrNotFound) {
