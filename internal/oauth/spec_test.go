@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -221,6 +222,24 @@ func TestDefaultMaxAge(t *testing.T) {
 		got, err := oauth.ParseAuthorization(url.Values{"max_age": {asked}}, &oauth.Redirection{Type: oauth.ResponseType{Code: true}}, c, profile)
 		if err != nil || got.MaxAge != want {
 			t.Errorf("max_age %q: %d, %v", asked, got.MaxAge, err)
+		}
+	}
+}
+
+// RFC 7800 §3, RFC 9449 §6.1, §6.2, RFC 8705 §3.1, §3.2: a bound token names its key, in a JWT and in introspection alike.
+func TestBoundTokensNameTheirKey(t *testing.T) {
+	c := &oauth.Client{ID: "web"}
+	for want, bound := range map[string]oauth.Confirmation{
+		`"cnf":{"jkt":"k"}`: {JKT: "k"}, `"cnf":{"x5t#S256":"x"}`: {X5T: "x"}, "": {},
+	} {
+		token := oauth.AccessToken{ClientID: "web", Confirmation: bound}
+		for name, value := range map[string]any{
+			"JWT": token.JWT("https://login.example", c, nil), "introspection": oauth.Introspect(&token, nil, "https://login.example", c),
+		} {
+			text, err := json.Marshal(value)
+			if err != nil || !strings.Contains(string(text), want) || want == "" && strings.Contains(string(text), "cnf") {
+				t.Errorf("%s: %s, %v", name, text, err)
+			}
 		}
 	}
 }
