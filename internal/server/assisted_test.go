@@ -271,6 +271,16 @@ func TestOnlyGET(t *testing.T) {
 	}
 }
 
+// A HEAD would issue a code, or tokens, for nobody.
+func TestHEADIssuesNothing(t *testing.T) {
+	w := newOAuthWorld(t)
+	b := w.browser()
+	b.authorize(authorization("web"))
+	if p := b.do(b.request("HEAD", authorization("web"), nil)); p.status != http.StatusMethodNotAllowed || p.header.Get("Location") != "" {
+		t.Errorf("status %d, Location %q", p.status, p.header.Get("Location"))
+	}
+}
+
 func TestSecFetchDest(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()

@@ -186,6 +186,7 @@ func (s *Server) Handler() http.Handler {
 		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
 		{"GET " + windowPath, session, s.window},
 		{"GET " + authorizePath, session, s.authorize},
+		{"HEAD " + authorizePath, plain, s.wrongMethod("GET, POST")},
 		{"POST " + authorizePath, session, s.authorize}, // takes no decision: the user does that on our own pages
 		{"POST " + parPath, plain, s.pushed},
 		{"OPTIONS " + parPath, plain, s.preflightFor("POST")},
