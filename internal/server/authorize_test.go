@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -427,6 +428,30 @@ func TestPushedRequest(t *testing.T) {
 	}
 	w.clock.pass(pushedLifetime + time.Second)
 	w.browser().open(address).wantPlain(400)
+}
+
+// Anybody can push in the name of a public client, with a fresh key each time: what that writes has to have an end.
+func TestStrangersPushedProofsAreBounded(t *testing.T) {
+	w := oneNode(t)
+	w.allowAll()
+	w.put(oauth.Client{ID: "spa", Name: "SPA", Capabilities: []oauth.Capability{oauth.CapCode}, Scope: []string{"openid"}, RedirectURIs: []string{callback}})
+	_, query, _ := strings.Cut(authorization("spa", "scope", "openid"), "?")
+	q, err := url.ParseQuery(query)
+	w.must(err)
+	push := func() page {
+		return w.call("POST", parPath, q, "DPoP", proof(t, "dpop", claimsWith(w.proofClaims(w.url+parPath), "nonce", w.nonce())))
+	}
+	push().wantStatus(http.StatusCreated)
+	later := w.clock.Now().Add(time.Hour) // so that no attempt comes back while this test runs
+	for range addressBurst {
+		w.server.addresses.Allow(netip.MustParseAddr("127.0.0.1"), later)
+	}
+	p := push()
+	p.wantCode(http.StatusServiceUnavailable, oauth.TemporarilyUnavailable)
+	if p.header.Get("Retry-After") == "" {
+		t.Error("it does not say when to come again")
+	}
+	w.call("POST", parPath, q).wantStatus(http.StatusCreated) // which writes nothing
 }
 
 func TestClientThatHasToPush(t *testing.T) {

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +71,13 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) (*pushedAnswer, *o
 	parameters, err := s.readPushed(r, snap, caller.client, proof.jkt)
 	if err != nil {
 		return nil, err
+	}
+	if len(caller.spends)+len(proof.spends) > 0 && caller.client.IsPublic() {
+		// Anybody can push in its name, and each proof is a row: what strangers write is bounded.
+		if ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), s.Now()); !ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			return nil, oauth.Errorf(oauth.TemporarilyUnavailable, "Too many requests come from this address.")
+		}
 	}
 	if err := s.spend(r.Context(), append(caller.spends, proof.spends...)...); err != nil {
 		return nil, err
