@@ -64,15 +64,24 @@ func Introspect(t *AccessToken, st *Standing, issuer string, c *Client) Introspe
 		i.Actor = &Actor{t.Actor}
 	}
 	if !t.IsClients() {
-		i.Username, i.AuthTime, i.ACR = st.Account.Username, st.Session.AuthTime.Unix(), st.Session.ACR
+		i.Username, i.AuthTime, i.ACR = usernameFor(c, &st.Account), st.Session.AuthTime.Unix(), st.Session.ACR
 	}
 	return i
+}
+
+// usernameFor leaves the user name out for a pairwise client: it is the same everywhere, and would undo what a subject of
+// its own is for (OpenID Connect Core §8.1).
+func usernameFor(c *Client, a *Account) string {
+	if c.SubjectType == SubjectPairwise {
+		return ""
+	}
+	return a.Username
 }
 
 // IntrospectRefresh says what may be told of a good refresh token. It has no token_type (RFC 7662 §2.2): no API takes it.
 func IntrospectRefresh(t *RefreshToken, st *Standing, issuer string, c *Client, p *Profile) Introspection {
 	return Introspection{
-		Active: true, Scope: JoinScope(t.Scope), ClientID: t.ClientID, Username: st.Account.Username,
+		Active: true, Scope: JoinScope(t.Scope), ClientID: t.ClientID, Username: usernameFor(c, &st.Account),
 		Expires: t.Expires.Unix(), Issued: st.Family.Created.Unix(), Subject: p.Subject(c, st.Account.ID), Issuer: issuer,
 		AuthTime: st.Session.AuthTime.Unix(), ACR: st.Session.ACR, Confirmation: t.Confirmation,
 	}

@@ -182,6 +182,12 @@ func TestIntrospectionOfPairwiseSubjects(t *testing.T) {
 	if sub == w.alice.ID.String() || w.introspect(got.Access)["sub"] != sub {
 		t.Errorf("sub %v, in the ID token %v", w.introspect(got.Access)["sub"], sub)
 	}
+	refresh := w.call("POST", introspectPath, form("token", got.Refresh, "client_id", "web", "client_secret", webKey)).object()
+	for _, answer := range []map[string]any{w.introspect(got.Access), refresh} {
+		if name, found := answer["username"]; found { // the same at every client
+			t.Errorf("the answer names %v", name)
+		}
+	}
 }
 
 func TestIntrospectionAssertionIsGoodOnce(t *testing.T) {
