@@ -27,6 +27,7 @@ type tokenRequest struct {
 
 // token is the token endpoint (RFC 6749 §3.2).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1, beside the no-store that all JSON of ours has
 	answer, err := s.answerToken(w, r)
 	if err != nil {
 		s.metrics.refused(err.Code)

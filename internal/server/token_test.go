@@ -42,6 +42,16 @@ func TestCodeIsBoundToWhatAskedForIt(t *testing.T) {
 	}
 }
 
+// RFC 6749 §5.1: no cache, old ones neither, keeps what has a token in it.
+func TestTokenAnswersAreNotCached(t *testing.T) {
+	w := newOAuthWorld(t)
+	p := w.call("POST", tokenPath, form("grant_type", "client_credentials", "scope", "read", "client_id", "web", "client_secret", webKey))
+	p.wantStatus(200)
+	if p.header.Get("Cache-Control") != "no-store" || p.header.Get("Pragma") != "no-cache" {
+		t.Errorf("%v", p.header)
+	}
+}
+
 // RFC 6749 §4.1.2: a second use of a code ends what the first one yielded.
 func TestCodeReplayEndsWhatItYielded(t *testing.T) {
 	w := newOAuthWorld(t)
