@@ -22,6 +22,8 @@ const (
 	proofWindow = time.Minute
 	// maxProof bounds a proof; an RSA key and its signature take about 2,000 bytes.
 	maxProof = 8 << 10
+	// maxProofRSA bounds an RSA key in bits: whoever verifies with a huge one pays for it.
+	maxProofRSA = 8192
 )
 
 // dpop checks proofs of possession for one API (RFC 9449).
@@ -103,8 +105,8 @@ func parseProof(text string) (*proof, error) {
 	if key == nil || !key.Valid() || !key.IsPublic() {
 		return nil, errors.New("the proof has no public key")
 	}
-	if k, ok := key.Key.(*rsa.PublicKey); ok && k.N.BitLen() < 2048 {
-		return nil, errors.New("the proof's key is too small")
+	if k, ok := key.Key.(*rsa.PublicKey); ok && (k.N.BitLen() < 2048 || k.N.BitLen() > maxProofRSA) {
+		return nil, errors.New("the proof's key is too small, or too large")
 	}
 	payload, err := jws.Verify(key)
 	if err != nil {

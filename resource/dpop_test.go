@@ -131,6 +131,11 @@ func TestDPoPAlgorithms(t *testing.T) {
 	if _, err := parseProof(s.proof(nil, nil)); err == nil || !strings.Contains(err.Error(), "too small") {
 		t.Errorf("an RSA key of 1024 bits: %v", err)
 	}
+	huge := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("\xff", maxProofRSA/8+1)))
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"PS256","typ":"dpop+jwt","jwk":{"kty":"RSA","e":"AQAB","n":"` + huge + `"}}`))
+	if _, err := parseProof(header + ".e30.AAAA"); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("a huge RSA key: %v", err)
+	}
 }
 
 func TestDPoPHeaders(t *testing.T) {
