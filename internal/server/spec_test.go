@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,13 +117,22 @@ func TestPublicClientsRefreshTokenIsBoundToItsKey(t *testing.T) {
 	}
 }
 
-// RFC 9126 §2.3: what is not a POST is told so.
-func TestPushedRequestsComeByPOST(t *testing.T) {
+// RFC 9126 §3: a request object may be pushed, and then what it says counts.
+func TestPushedRequestObject(t *testing.T) {
 	w := newOAuthWorld(t)
-	for _, method := range []string{"GET", "PUT"} {
-		if p := w.call(method, parPath, nil); p.status != 405 || !strings.Contains(p.header.Get("Allow"), "POST") {
-			t.Errorf("%s: %d %q", method, p.status, p.header.Get("Allow"))
-		}
+	w.change("web", func(c *oauth.Client) { c.JWKS = jwksOf(t, publicJWK("web")) })
+	object := clientJWT(t, "web", oauth.TypeRequestObject, map[string]any{"client_id": "web", "iss": "web", "aud": w.server.issuer,
+		"redirect_uri": callback, "response_type": "code", "scope": "openid", "state": "inside"})
+	push := w.blocked().request("POST", parPath, form("request", object, "state", "outside"))
+	push.SetBasicAuth("web", url.QueryEscape(webKey))
+	p := w.blocked().do(push)
+	p.wantStatus(201)
+	if p.header.Get("Cache-Control") != "no-store" { // §2.2
+		t.Error("the answer may be cached")
+	}
+	q := w.browser().authorize(w.byReference("web", p.object()["request_uri"].(string))).answer()
+	if q.Get("code") == "" || q.Get("state") != "inside" {
+		t.Errorf("%v", q)
 	}
 }
 
@@ -150,4 +160,68 @@ func TestTokenRequestsInTheAddressDoNotCount(t *testing.T) {
 	w := newOAuthWorld(t)
 	q := form("grant_type", "client_credentials", "client_id", "web", "client_secret", webKey)
 	w.call("POST", tokenPath+"?"+q.Encode(), url.Values{}).wantCode(401, oauth.InvalidClient)
+}
+
+// RFC 9470 §7, RFC 9701 §7, RFC 8705 §3.3, §5, OpenID Connect Discovery §3: what the metadata say beside the rest. What needs
+// a listener for client certificates is told where there is one.
+func TestMetadataOfTheExtensions(t *testing.T) {
+	w := oneNode(t)
+	metadata := func() map[string]any {
+		return w.call("GET", issuerPath+"/.well-known/openid-configuration", nil).object()
+	}
+	has := func(m map[string]any, name, value string) bool {
+		list, _ := m[name].([]any)
+		return slices.Contains(list, any(value))
+	}
+	m := metadata()
+	for name, value := range map[string]string{
+		"acr_values_supported": oauth.ACRPassword, "introspection_signing_alg_values_supported": "ES256", "claim_types_supported": "normal",
+	} {
+		if !has(m, name, value) {
+			t.Errorf("%s is %v", name, m[name])
+		}
+	}
+	methods := "token_endpoint_auth_methods_supported"
+	if m["mtls_endpoint_aliases"] != nil || m["tls_client_certificate_bound_access_tokens"] != nil || has(m, methods, "tls_client_auth") {
+		t.Errorf("without the listener: %v", m)
+	}
+	w.openMTLS(newAuthority(t))
+	m = metadata()
+	aliases, _ := m["mtls_endpoint_aliases"].(map[string]any)
+	if aliases["token_endpoint"] != w.server.MTLSBaseURL+tokenPath || m["tls_client_certificate_bound_access_tokens"] != true || !has(m, methods, "tls_client_auth") {
+		t.Errorf("with the listener: %v", m)
+	}
+}
+
+// OpenID Connect Core §3.1.2.4, §5.5: claims that are asked for one by one are agreed to as their scopes are.
+func TestClaimsByParameterNeedConsent(t *testing.T) {
+	w := newOAuthWorld(t)
+	w.change("web", func(c *oauth.Client) { c.ConsentRequired = true })
+	b := w.browser()
+	if b.through(authorization("web", "scope", "openid")).answer().Get("code") == "" {
+		t.Fatal("no code")
+	}
+	claims := `{"userinfo":{"email":null}}`
+	b.open(authorization("web", "scope", "openid", "claims", claims, "prompt", "none")).wantRefused(oauth.ConsentRequired)
+	p := b.open(authorization("web", "scope", "openid", "claims", claims))
+	p.wantText("See your e-mail address")
+	b.through(authorization("web", "scope", "openid", "claims", claims)).answer()
+	if b.open(authorization("web", "scope", "openid", "claims", claims, "prompt", "none")).answer().Get("code") == "" {
+		t.Error("agreed, and asked again")
+	}
+}
+
+// A refresh is a use of the session: it lives on by it, and ends without.
+func TestRefreshKeepsTheSessionAlive(t *testing.T) {
+	w := newOAuthWorld(t)
+	first := w.redeem("web", w.browser().authorize(authorization("web")).answer().Get("code")).granted(t)
+	refresh := func() tokens {
+		return w.trade("web", "grant_type", "refresh_token", "refresh_token", first.Refresh)
+	}
+	for range 2 {
+		w.clock.pass(7 * time.Hour)
+		refresh().granted(t)
+	}
+	w.clock.pass(9 * time.Hour)
+	refresh().wantError(t, oauth.InvalidGrant)
 }
