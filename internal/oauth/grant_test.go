@@ -30,6 +30,14 @@ func TestCodeCheck(t *testing.T) {
 	}
 }
 
+// A verifier has 43 to 128 characters (RFC 7636 §4.1), even where its hash would fit: a short one can be guessed.
+func TestShortVerifierIsNone(t *testing.T) {
+	code := oauth.AuthorizationCode{ClientID: "app", Issued: noon, Challenge: "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"} // of "hello"
+	if code.Check(oauth.CodeRequest{Verifier: "hello"}, &oauth.Client{ID: "app"}, "", noon) == nil {
+		t.Error("a verifier of five characters was accepted")
+	}
+}
+
 func TestRefreshTokenExpires(t *testing.T) {
 	token := oauth.RefreshToken{ClientID: "app", Expires: noon}
 	for at, good := range map[time.Time]bool{noon.Add(-1): true, noon: false} {
