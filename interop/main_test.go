@@ -27,10 +27,12 @@ func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.Postgres(t), 2)
 	everything(t, w)
+	t.Logf("%d kills", w.kills)
 	if w.kills < 10 {
 		t.Errorf("the nodes were killed %d times; the tests have to call between", w.kills)
 	}
 	for i, n := range w.nodes {
+		t.Logf("node %d served %d connections", i, n.served.Load())
 		if n.served.Load() < 10 {
 			t.Errorf("node %d served %d connections", i, n.served.Load())
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -77,25 +78,30 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
+// start starts the process and does not wait until it serves.
 func (n *node) start() error {
-	n.process = exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--mtls-listen", n.mtls, "--metrics-listen", n.operations)
-	n.process.Stderr = &n.log
-	n.ended = make(chan struct{})
-	if err := n.process.Start(); err != nil {
-		close(n.ended)
-		return err
-	}
-	process, ended := n.process, n.ended
+	process := exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--mtls-listen", n.mtls, "--metrics-listen", n.operations)
+	process.Stderr, process.SysProcAttr = &n.log, dieWithParent()
+	started, ended := make(chan error), make(chan struct{})
+	n.process, n.ended = process, ended
 	go func() {
-		_ = process.Wait() // it is killed
-		close(ended)
+		// The kernel sends the signal of dieWithParent when the thread that started the child ends.
+		runtime.LockOSThread()
+		defer close(ended)
+		err := process.Start()
+		started <- err
+		if err == nil {
+			_ = process.Wait() // it is killed
+		}
 	}()
-	return nil
+	return <-started
 }
 
 // kill ends the node without a warning, and waits until it is gone.
 func (n *node) kill() {
-	_ = n.process.Process.Kill() // it may have ended
+	if n.process.Process != nil {
+		_ = n.process.Process.Kill() // it may have ended
+	}
 	<-n.ended
 }
 
