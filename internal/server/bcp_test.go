@@ -167,11 +167,11 @@ func TestNoFormIsSentOn(t *testing.T) {
 func (w *world) flowPages() map[string]page {
 	b, pages := w.browser(), map[string]page{}
 	add := func(name string, p page) page { pages[name] = p; return p }
-	add("sign-in", b.frame(authorization("web")))
+	add("sign-in", b.frame(authorization("spa"))) // an app that may frame other pages
 	add("wrong password", b.submitPassword(pages["sign-in"], "alice", "wrong"))
 	b.authorize(authorization("web"))
-	add("consent", b.frame(authorization("web", "prompt", "consent")))
-	add("account", b.frame(authorization("web", "prompt", "select_account")))
+	add("consent", b.frame(authorization("spa", "prompt", "consent")))
+	add("account", b.frame(authorization("spa", "prompt", "select_account")))
 	add("form post", b.frame(authorization("web", "response_mode", "form_post")))
 	add("form post of an error", b.frame(authorization("web", "response_mode", "form_post", "scope", "unknown")))
 	add("error", b.frame(authorization("nobody")))
@@ -232,4 +232,25 @@ func TestForgedForwardedHeadersChangeNothing(t *testing.T) {
 	if i := slices.IndexFunc(records, func(a store.Audit) bool { return a.Event == store.EventSignIn }); i < 0 || records[i].Address != "127.0.0.1" {
 		t.Errorf("%+v", records)
 	}
+}
+
+// A flow under way leads only where its client still has an address, and to what it still may have.
+func TestRedirectFlowLosesWhatTheClientLoses(t *testing.T) {
+	w := newOAuthWorld(t)
+	b := w.browser()
+	p := b.open(authorization("web", "response_type", "id_token"))
+	w.change("web", func(c *oauth.Client) { c.Capabilities = []oauth.Capability{oauth.CapCode} })
+	b.submitPassword(p, "alice", password).wantPlain(http.StatusBadRequest)
+	p = b.open(authorization("web"))
+	w.change("web", func(c *oauth.Client) { c.RedirectURIs = []string{callback + "/moved"} })
+	b.submitPassword(p, "alice", password).wantPlain(http.StatusBadRequest)
+}
+
+// The account that a user chose counts only if it is the one that the page showed.
+func TestAccountChoiceCountsForWhoWasAsked(t *testing.T) {
+	w := newOAuthWorld(t)
+	b := w.browser()
+	b.authorize(authorization("web"))
+	p := b.open(authorization("web", "prompt", "select_account"))
+	b.post(accountPath, form("flow", p.field("flow"), "user", newID().String(), "decision", "this")).wantText("Continue as <bdi>alice</bdi>")
 }

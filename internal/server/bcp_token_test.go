@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -171,4 +172,19 @@ func TestClientsTokenIsToldFromAUsers(t *testing.T) {
 			t.Errorf("%s of the user: %v", format, b)
 		}
 	}
+}
+
+// RFC 6749 §4.4: a client that proves nothing has nothing of its own, whatever an operator wrote down for it.
+func TestClientCredentialsAreForClientsThatAuthenticate(t *testing.T) {
+	w := newOAuthWorld(t)
+	w.put(oauth.Client{ID: "loud", Name: "Loud", Capabilities: []oauth.Capability{oauth.CapClientCredentials}, Scope: []string{"read"}})
+	w.trade("loud", "grant_type", "client_credentials").wantError(t, oauth.UnauthorizedClient)
+}
+
+// A refresh token that is not offline ends with the session that it hangs off.
+func TestRefreshOfASessionThatIsOver(t *testing.T) {
+	w := newOAuthWorld(t)
+	got := w.redeem("web", w.browser().authorize(authorization("web")).answer().Get("code")).granted(t)
+	w.clock.pass(time.Duration(oauth.DefaultProfile().SessionIdleSeconds+1) * time.Second)
+	w.trade("web", "grant_type", "refresh_token", "refresh_token", got.Refresh).wantError(t, oauth.InvalidGrant)
 }
