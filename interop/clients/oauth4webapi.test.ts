@@ -105,8 +105,7 @@ test("private_key_jwt, pushed, DPoP with nonces", async () => {
 test("DPoP with a key of each kind", async () => {
   const as = await discover();
   const client: oauth.Client = { client_id: "bound" };
-  for (const alg of ["ES256", "PS256", "RS256", "Ed25519"]) {
-    if (!as.dpop_signing_alg_values_supported?.includes(alg)) continue;
+  for (const alg of ["ES256", "PS256"]) {
     const dpop = oauth.DPoP(client, await oauth.generateKeyPair(alg));
     assert.equal((await signIn(as, { client, authentication: oauth.None(), dpop })).token_type, "dpop", alg);
   }
