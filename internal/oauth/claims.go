@@ -96,7 +96,7 @@ func (i *Issue) IDToken(with IssuedWith) IDToken {
 		ATHash:   halfHash(with.AccessToken),
 		CHash:    halfHash(with.Code),
 		SHash:    halfHash(with.State),
-		SID:      session.ID.String(),
+		SID:      i.Profile.SessionID(i.Client, session.ID).String(),
 		AMR:      session.AMR,
 		ACR:      session.ACR,
 		User:     UserClaims(&i.Standing.Account, names),

@@ -27,6 +27,6 @@ func NewLogoutToken(issuer string, c *Client, p *Profile, s *Session, id ID, now
 	return LogoutToken{
 		Issuer: issuer, Subject: p.Subject(c, s.AccountID), Audience: c.ID,
 		Issued: now.Unix(), Expires: now.Add(LogoutTokenLifetime).Unix(), ID: id,
-		Events: map[string]struct{}{backChannelLogout: {}}, SID: s.ID.String(),
+		Events: map[string]struct{}{backChannelLogout: {}}, SID: p.SessionID(c, s.ID).String(),
 	}
 }

@@ -22,6 +22,10 @@ func TestLogoutTokenOfAPairwiseClient(t *testing.T) {
 	if token.Subject != p.Subject(c, s.AccountID) || token.Subject == s.AccountID.String() {
 		t.Errorf("sub %q", token.Subject)
 	}
+	issue := oauth.Issue{Client: c, Profile: &p, Standing: &oauth.Standing{Session: *s}, Now: noon}
+	if token.SID != issue.IDToken(oauth.IssuedWith{}).SID || token.SID == s.ID.String() {
+		t.Errorf("sid %q", token.SID)
+	}
 	text, err := json.Marshal(token)
 	if err != nil {
 		t.Fatal(err)

@@ -114,3 +114,15 @@ func (p *Profile) Subject(c *Client, account ID) string {
 	mac.Write(account[:]) // of fixed length, so the two cannot run into each other
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
+
+// SessionID is the sid by which a client knows a session (OpenID Connect Front-Channel Logout §3). A pairwise client has
+// its own: by one that all share, clients could find out that their subjects are one user.
+func (p *Profile) SessionID(c *Client, session ID) ID {
+	if c.SubjectType != SubjectPairwise {
+		return session
+	}
+	mac := hmac.New(sha256.New, p.PairwiseSalt)
+	mac.Write([]byte("sid " + c.SectorIdentifier)) // no sector begins like this: there is no space in a host
+	mac.Write(session[:])
+	return ID(mac.Sum(nil)[:len(ID{})])
+}

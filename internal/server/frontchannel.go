@@ -43,7 +43,7 @@ func (s *Server) tellClients(snap *snapshot, session *oauth.Session, clientIDs [
 			continue
 		}
 		s.tellBackChannel(snap, session, c)
-		if frame, ok := c.LogoutFrame(s.issuer, session.ID.String()); ok {
+		if frame, ok := c.LogoutFrame(s.issuer, snap.profile.SessionID(c, session.ID).String()); ok {
 			frames = append(frames, frame)
 		}
 	}

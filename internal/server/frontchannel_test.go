@@ -25,6 +25,30 @@ func (p page) logoutFrames() (addresses []string) {
 	return addresses
 }
 
+// Clients with subjects of their own must not find each other's by a sid that both see (OpenID Connect Core §8.1): each has
+// its own, and the one of its ID tokens is the one that it hears of at the end.
+func TestPairwiseClientsHaveASIDOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	w.frontChannel("app", "jwt")
+	for _, id := range []string{"app", "jwt"} {
+		w.change(id, func(c *oauth.Client) { c.SubjectType, c.SectorIdentifier = oauth.SubjectPairwise, id+".example" })
+	}
+	b := w.browser()
+	_, m := b.signIn("client_id", "app", "scope", "openid").message()
+	hint := m["id_token"].(string)
+	sid := w.claims(hint, "ES256", "JWT")["sid"].(string)
+	_, m = b.frame(assisted("client_id", "jwt", "prompt", "none", "scope", "openid")).message()
+	if other := w.claims(m["id_token"].(string), "RS256", "JWT")["sid"]; other == sid {
+		t.Error("both clients see one sid")
+	}
+	b.open(logoutAddress("id_token_hint", hint)).wantText(`data-auto="yes"`)
+	for _, address := range b.submit(logoutPath, form("confirm", "yes", "id_token_hint", hint)).logoutFrames() {
+		if told := strings.Contains(address, "sid="+sid); told != strings.Contains(address, "/app/") {
+			t.Errorf("sid %s, told %s", sid, address)
+		}
+	}
+}
+
 // OpenID Connect Front-Channel Logout §2, §3: every client of the session is framed, with iss and its sid, before the page
 // goes on.
 func TestFrontChannelLogout(t *testing.T) {

@@ -154,6 +154,7 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 			s.answerLogout(w, f, nil)
 			return
 		}
+		st.Session.ID = f.visit.snap.profile.SessionID(f.visit.client, st.Session.ID) // as the client knows it
 		page.Auto = f.hint != nil && f.hint.HintNames(&st.Session)
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, f.visit.origin, page)
