@@ -104,21 +104,3 @@ func TestParseClientScope(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 }
-
-func TestDeviceCodeCheck(t *testing.T) {
-	code := oauth.DeviceCode{ClientID: "tv", Expires: noon}
-	for _, tt := range []struct {
-		name, client string
-		at           time.Time
-		want         oauth.Code
-	}{
-		{"all is well", "tv", noon.Add(-1), ""},
-		{"another client", "radio", noon.Add(-1), oauth.InvalidGrant},
-		{"expired", "tv", noon, oauth.ExpiredToken},
-	} {
-		err := code.Check(&oauth.Client{ID: tt.client}, tt.at)
-		if (err == nil) != (tt.want == "") || err != nil && err.Code != tt.want {
-			t.Errorf("%s: %v", tt.name, err)
-		}
-	}
-}
