@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -34,6 +35,9 @@ func (s *Server) refreshTokens(q *tokenRequest) (*oauth.TokenResponse, *oauth.Er
 // refreshed says what the tokens of a refresh are. Claims are held against what the client may know today, as the scope is.
 func (s *Server) refreshed(q *tokenRequest, t *oauth.RefreshToken, st *oauth.Standing, asked []string) (*oauth.Issue, *oauth.Error) {
 	profile := &q.snap.profile
+	if st.Family.Offline && !slices.Contains(q.client.HasScope(profile), oauth.ScopeOfflineAccess) {
+		return nil, oauth.Errorf(oauth.InvalidGrant, "The client may not go on while the user is away any more.")
+	}
 	scope, refused := t.RefreshedScope(asked, st.Session.AuthTime, q.client, profile, s.Now())
 	if refused != nil {
 		return nil, refused

@@ -120,6 +120,19 @@ func TestRefusedRefreshDoesNotRotate(t *testing.T) {
 	refresh().granted(t)
 }
 
+// What outlives the session does so by the scope offline_access: a client that lost it has to ask the user again.
+func TestOfflineFamilyNeedsItsScope(t *testing.T) {
+	w := newOAuthWorld(t)
+	code := w.browser().authorize(authorization("web", "scope", "openid read offline_access")).answer().Get("code")
+	first := w.redeem("web", code).granted(t)
+	refresh := func() tokens {
+		return w.trade("web", "grant_type", "refresh_token", "refresh_token", first.Refresh)
+	}
+	refresh().granted(t)
+	w.change("web", func(c *oauth.Client) { c.Scope = []string{"openid", "read"} })
+	refresh().wantError(t, oauth.InvalidGrant)
+}
+
 // A client that lost a scope gets the claims of that scope no longer, however it asked for them.
 func TestRefreshGivesUpClaimsThatTheClientLost(t *testing.T) {
 	w := newOAuthWorld(t)
