@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -178,5 +179,14 @@ func TestParseGrantType(t *testing.T) {
 	}
 	if _, known := oauth.GrantCapability["password"]; known {
 		t.Error("the password grant is there (RFC 9700 §2.4)")
+	}
+}
+
+// No attribute of a user passes for a token's own claim, whatever a scope lists or a request asks for.
+func TestUserClaims(t *testing.T) {
+	a := &oauth.Account{Attributes: json.RawMessage(`{"locale":"en","sub":"root","iss":"mine","nonce":"x","scope":"all","cnf":{}}`)}
+	got := oauth.UserClaims(a, []string{"locale", "sub", "iss", "nonce", "scope", "cnf"})
+	if len(got) != 1 || got["locale"] == nil {
+		t.Errorf("%v", got)
 	}
 }
