@@ -243,3 +243,14 @@ func TestBoundTokensNameTheirKey(t *testing.T) {
 		}
 	}
 }
+
+// OpenID Connect Core §5.5: the claims parameter gives a client nothing that none of its scopes could.
+func TestClaimsBeyondTheScopeOfTheClient(t *testing.T) {
+	profile := &oauth.Profile{Scopes: []oauth.Scope{{Name: "openid"}, {Name: "email", Claims: []string{"email"}}, {Name: "phone", Claims: []string{"phone_number"}}}}
+	c := &oauth.Client{Scope: []string{"openid", "email"}}
+	asked := oauth.ClaimsRequest{UserInfo: []string{"email", "phone_number"}, IDToken: []string{"phone_number"}}
+	got := asked.Permitted(c, profile)
+	if !slices.Equal(got.UserInfo, []string{"email"}) || len(got.IDToken) != 0 || !slices.Equal(got.Scope(c, profile), []string{"email"}) {
+		t.Errorf("%+v, %v", got, got.Scope(c, profile))
+	}
+}

@@ -225,3 +225,21 @@ func TestRefreshKeepsTheSessionAlive(t *testing.T) {
 	w.clock.pass(9 * time.Hour)
 	refresh().wantError(t, oauth.InvalidGrant)
 }
+
+// OpenID Connect Core §3.1.2.1, id_token_hint: the answer is about the user of the hint, or there is none.
+func TestHintOfAnotherUser(t *testing.T) {
+	w := newOAuthWorld(t)
+	_, err := w.manager.CreateAccount(t.Context(), oauth.Account{Username: "bob"}, password)
+	w.must(err)
+	alices := w.browser()
+	hint := w.redeem("web", alices.authorize(authorization("web")).answer().Get("code")).granted(t).ID
+	b := w.browser()
+	p := b.open(authorization("web"))
+	b.post(signInPath, form("flow", p.field("flow"), "username", "bob", "password", password)).answer()
+	b.open(authorization("web", "id_token_hint", hint, "prompt", "none")).wantRefused(oauth.LoginRequired)
+	p = b.open(authorization("web", "id_token_hint", hint))
+	p.wantText(`data-page="signin"`)
+	b.post(signInPath, form("flow", p.field("flow"), "username", "bob", "password", password)).wantText(`data-page="signin"`)
+	claims := `{"id_token":{"sub":{"value":"somebody else"}}}`
+	alices.open(authorization("web", "id_token_hint", hint, "claims", claims)).wantRefused(oauth.InvalidRequest)
+}
