@@ -65,7 +65,7 @@ func showProfile(w io.Writer, p *oauth.Profile) error {
 		{"refresh lifetime", seconds(int(p.RefreshLifetime().Seconds()))},
 		{"session without use", seconds(p.SessionIdleSeconds)}, {"session in any case", seconds(p.SessionMaxSeconds)},
 		{"registration", words([]oauth.Registration{registrationOf(p)})},
-		{"assisted token for registered clients", yes(p.RegistrationAssistedToken)},
+		{"registered clients may have", words(p.Registrable())},
 	})
 	if err != nil {
 		return err
@@ -93,10 +93,9 @@ func registrationOf(p *oauth.Profile) oauth.Registration {
 
 // profileFlags are the settings of the profile as flags.
 type profileFlags struct {
-	capabilities, add, remove, claims, ages, defaults []string
-	registration                                      string
-	assisted                                          bool
-	lifetimes                                         map[string]*int
+	capabilities, registrable, add, remove, claims, ages, defaults []string
+	registration                                                   string
+	lifetimes                                                      map[string]*int
 }
 
 func profileChange(s *storage) *cobra.Command {
@@ -145,7 +144,7 @@ func (f *profileFlags) addTo(cmd *cobra.Command) {
 		f.lifetimes[name] = flags.Int(name, 0, usage+", in `seconds`")
 	}
 	flags.StringVar(&f.registration, "registration", "", "who may register clients: initial_access_token, off, or insecure_open (UNSAFE: everybody)")
-	flags.BoolVar(&f.assisted, "registration-assisted-token", false, "UNSAFE: let registered clients have the assisted token flow")
+	flags.StringArrayVar(&f.registrable, "registration-capability", nil, "`flow` that clients which register by themselves may have (repeatable; the list replaces the one before; '' for the default: code implicit hybrid refresh device)")
 	complete(cmd, "capability", words(oauth.Capabilities))
 	complete(cmd, "registration", "initial_access_token off insecure_open")
 }
@@ -162,8 +161,8 @@ func (f *profileFlags) apply(cmd *cobra.Command, p *oauth.Profile) error {
 	if given("registration") {
 		p.Registration = oauth.Registration(f.registration)
 	}
-	if given("registration-assisted-token") {
-		p.RegistrationAssistedToken = f.assisted
+	if given("registration-capability") {
+		p.RegistrationCapabilities = list[oauth.Capability](f.registrable)
 	}
 	for flag, field := range map[string]*int{
 		"access-token-seconds": &p.AccessTokenSeconds, "id-token-seconds": &p.IDTokenSeconds, "refresh-seconds": &p.RefreshSeconds,

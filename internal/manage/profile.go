@@ -48,6 +48,7 @@ func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile)
 
 func cloneProfile(p oauth.Profile) oauth.Profile {
 	p.Capabilities = slices.Clone(p.Capabilities)
+	p.RegistrationCapabilities = slices.Clone(p.RegistrationCapabilities)
 	p.DefaultScope = slices.Clone(p.DefaultScope)
 	p.Scopes = slices.Clone(p.Scopes)
 	for i := range p.Scopes {
@@ -73,6 +74,12 @@ func validateProfile(p *oauth.Profile, clients []oauth.Client) error {
 		}
 	}
 	unique(&f, "capabilities", p.Capabilities)
+	for _, k := range p.RegistrationCapabilities {
+		if !slices.Contains(oauth.Capabilities, k) || k == oauth.CapIntrospection {
+			f.add("registration_capabilities", "%.100q is nothing that a client may register for", k)
+		}
+	}
+	unique(&f, "registration_capabilities", p.RegistrationCapabilities)
 	validateScopes(&f, p)
 	validateScopeUse(&f, p, clients)
 	validateLifetimes(&f, p)

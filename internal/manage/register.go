@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -95,6 +96,9 @@ func keepOperators(c, before *oauth.Client) {
 	c.RegistrationTokenHash, c.Registered = before.RegistrationTokenHash, before.Registered
 	c.AccessTokenFormat, c.AccessTokenSeconds = before.AccessTokenFormat, before.AccessTokenSeconds
 	c.Audience, c.Resources = before.Audience, before.Resources
+	// A client may narrow itself; more than it has (an operator may have taken the rest away) takes a new registration.
+	c.Scope = slices.DeleteFunc(slices.Clone(c.Scope), func(v string) bool { return !slices.Contains(before.Scope, v) })
+	c.Capabilities = slices.DeleteFunc(slices.Clone(c.Capabilities), func(k oauth.Capability) bool { return !before.Can(k) })
 	if before.Can(oauth.CapIntrospection) {
 		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
 	}

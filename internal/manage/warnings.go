@@ -2,6 +2,7 @@ package manage
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -42,8 +43,14 @@ func ProfileWarnings(p *oauth.Profile) []string {
 	if p.Registration == oauth.RegistrationInsecureOpen {
 		w = append(w, "registration insecure_open: everybody can register clients under any name")
 	}
-	if p.RegistrationAssistedToken {
-		w = append(w, "registration_assisted_token: registered clients may frame this server's pages from origins that they choose")
+	for k, risk := range map[oauth.Capability]string{
+		oauth.CapAssistedToken:     "may frame this server's pages from origins that they choose",
+		oauth.CapClientCredentials: "get tokens without any user's consent",
+		oauth.CapTokenExchange:     "may turn any user's token that they are shown into one of their own",
+	} {
+		if slices.Contains(p.RegistrationCapabilities, k) {
+			w = append(w, fmt.Sprintf("registration_capabilities: clients that register by themselves %s (%s)", risk, k))
+		}
 	}
 	for _, k := range []oauth.Capability{oauth.CapImplicit, oauth.CapHybrid} {
 		if p.Can(k) {

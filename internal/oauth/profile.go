@@ -42,8 +42,8 @@ type Profile struct {
 	SessionMaxSeconds  int `json:"session_max_seconds"`
 	// Registration is RegistrationToken where empty.
 	Registration Registration `json:"registration,omitempty"`
-	// RegistrationAssistedToken lets registered clients have the assisted token flow.
-	RegistrationAssistedToken bool `json:"registration_assisted_token,omitempty"`
+	// RegistrationCapabilities are what clients that register by themselves may have; see Registrable.
+	RegistrationCapabilities []Capability `json:"registration_capabilities,omitempty"`
 	// PairwiseSalt keeps pairwise subjects from being computed elsewhere (OpenID Connect Core §8.1). It never changes.
 	PairwiseSalt []byte `json:"pairwise_salt,omitempty"`
 	Version      int64  `json:"version"`
@@ -82,6 +82,18 @@ func DefaultProfile() Profile {
 
 // Can tells whether the profile has the capability switched on.
 func (p *Profile) Can(k Capability) bool { return slices.Contains(p.Capabilities, k) }
+
+// registrationDefault is what clients that register may have where the profile does not say: flows in which a user agrees
+// first. Not among them are tokens without a user, those of other clients, and the flow whose pages an app may frame.
+var registrationDefault = []Capability{CapCode, CapImplicit, CapHybrid, CapRefresh, CapDevice}
+
+// Registrable lists what clients that register by themselves may have (RFC 7591 §5).
+func (p *Profile) Registrable() []Capability {
+	if len(p.RegistrationCapabilities) > 0 {
+		return p.RegistrationCapabilities
+	}
+	return registrationDefault
+}
 
 // Allows tells whether the client may use a flow: it and the profile both have the capability.
 func (p *Profile) Allows(c *Client, k Capability) bool { return c.Can(k) && p.Can(k) }

@@ -170,8 +170,6 @@ func (m *ClientMetadata) capabilities(p *Profile) ([]Capability, *Error) {
 		switch {
 		case !known:
 			return nil, Errorf(InvalidClientMetadata, "The grant type %s is not supported.", brief(string(g)))
-		case k == CapAssistedToken && !p.RegistrationAssistedToken:
-			return nil, Errorf(InvalidClientMetadata, "This server gives the assisted token flow to no client that registers by itself.")
 		case k == CapImplicit && slices.Contains(has, CapHybrid), k == CapCode && slices.Contains(has, CapHybrid) && !slices.Contains(m.ResponseTypes, "code"):
 			continue // it is there for the hybrid types
 		}
@@ -180,6 +178,9 @@ func (m *ClientMetadata) capabilities(p *Profile) ([]Capability, *Error) {
 	for _, k := range has {
 		if !p.Can(k) {
 			return nil, Errorf(InvalidClientMetadata, "This server has the capability %s switched off.", k)
+		}
+		if !slices.Contains(p.Registrable(), k) {
+			return nil, Errorf(InvalidClientMetadata, "This server gives the capability %s to no client that registers by itself.", k)
 		}
 	}
 	return has, nil

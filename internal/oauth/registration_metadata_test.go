@@ -48,7 +48,6 @@ func TestRegisteredCapabilities(t *testing.T) {
 		`"response_types":["id_token"]`:                                                                     {CapImplicit},
 		`"grant_types":["authorization_code","implicit"],"response_types":["code id_token"]`:                {CapHybrid},
 		`"grant_types":["authorization_code","implicit"],"response_types":["code","id_token","token code"]`: {CapCode, CapImplicit, CapHybrid},
-		`"grant_types":["client_credentials"]`:                                                              {CapClientCredentials},
 	} {
 		c, err := registered(`{"redirect_uris":["https://a.example/cb"],` + text + `}`)
 		if err != nil {
@@ -108,9 +107,28 @@ func TestRegisteredScope(t *testing.T) {
 
 func TestRegisteredAssistedTokenByNameOnly(t *testing.T) {
 	c, err := registered(`{"grant_types":["urn:ietf:params:oauth:grant-type:assisted_token"],"allowed_origins":["https://a.example"]}`,
-		func(p *Profile) { p.RegistrationAssistedToken = true })
+		func(p *Profile) { p.RegistrationCapabilities = []Capability{CapAssistedToken} })
 	if err != nil || !slices.Equal(c.Capabilities, []Capability{CapAssistedToken}) || len(c.AllowedOrigins) != 1 || !c.ConsentRequired {
 		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+// Tokens without a user's consent, and other clients' tokens, are for those whom the operator names.
+func TestRegisteredCapabilitiesNeedTheOperator(t *testing.T) {
+	for grant, k := range map[GrantType]Capability{
+		GrantClientCredentials: CapClientCredentials, GrantTokenExchange: CapTokenExchange, GrantAssistedToken: CapAssistedToken,
+	} {
+		text := `{"grant_types":["` + string(grant) + `"]}`
+		if k == CapAssistedToken {
+			text = `{"allowed_origins":["https://a.example"],"grant_types":["` + string(grant) + `"]}`
+		}
+		if c, err := registered(text); err == nil || err.Code != InvalidClientMetadata {
+			t.Errorf("%s: got %v, %v", grant, c.Capabilities, err)
+		}
+		c, err := registered(text, func(p *Profile) { p.RegistrationCapabilities = []Capability{k} })
+		if err != nil || !slices.Equal(c.Capabilities, []Capability{k}) {
+			t.Errorf("%s, by name: got %v, %v", grant, c.Capabilities, err)
+		}
 	}
 }
 

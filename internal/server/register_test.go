@@ -352,3 +352,22 @@ func TestRegistrationsAreAudited(t *testing.T) {
 		t.Errorf("recorded %+v", records[0])
 	}
 }
+
+// What an operator took away stays away: a client may only narrow itself.
+func TestARegisteredClientCannotWidenItself(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	id, own := a["client_id"].(string), a["registration_access_token"].(string)
+	w.change(id, func(c *oauth.Client) { c.Scope = []string{"openid"} })
+	p := w.send("PUT", a["registration_client_uri"].(string), own,
+		`{"client_id":"`+id+`","redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","refresh_token"],"scope":"openid email"}`)
+	p.wantStatus(http.StatusOK)
+	if got := p.object(); got["scope"] != "openid" {
+		t.Errorf("scope %v", got["scope"])
+	}
+	c, err := w.manager.Client(t.Context(), id)
+	w.must(err)
+	if !slices.Equal(c.Capabilities, []oauth.Capability{oauth.CapCode}) {
+		t.Errorf("capabilities %v", c.Capabilities)
+	}
+}
