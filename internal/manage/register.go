@@ -77,6 +77,9 @@ func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.C
 		before := *c
 		*c = cloneClient(want)
 		keepOperators(c, &before)
+		if len(c.Scope) == 0 && len(before.Scope) > 0 { // no scope of its own would be the profile's default
+			return Invalid{{"scope", "the client has none of it: a client that registered may narrow itself, not widen"}}
+		}
 		nameRegistered(c)
 		r.Secret = ""
 		lacks := len(c.SecretHash) == 0 || c.AuthMethod == oauth.AuthSecretJWT && len(c.WrappedSecret) == 0

@@ -365,6 +365,8 @@ func TestARegisteredClientCannotWidenItself(t *testing.T) {
 	if got := p.object(); got["scope"] != "openid" {
 		t.Errorf("scope %v", got["scope"])
 	}
+	w.send("PUT", a["registration_client_uri"].(string), own, `{"client_id":"`+id+`","redirect_uris":["https://rp.example/cb"],"scope":"email"}`).
+		wantCode(http.StatusBadRequest, oauth.InvalidClientMetadata) // or it would have the profile's default
 	c, err := w.manager.Client(t.Context(), id)
 	w.must(err)
 	if !slices.Equal(c.Capabilities, []oauth.Capability{oauth.CapCode}) {
