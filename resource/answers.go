@@ -44,8 +44,28 @@ type answers struct {
 
 func newAnswers(staleness time.Duration, now func() time.Time, ask func(context.Context, string) (Token, error)) *answers {
 	return &answers{
-		staleness: staleness, now: now, ask: ask, underWay: map[hash]*lookup{},
+		staleness: staleness, now: now, ask: bounded(ask), underWay: map[hash]*lookup{},
 		good: newRecent(maxGood), refused: newRecent(maxRefused),
+	}
+}
+
+// maxQuestions is how many questions are under way at once: a flood of tokens at this API must not become one at the
+// server that it asks.
+const maxQuestions = 256
+
+var errBusy = errors.New("too many tokens are being checked at once")
+
+// bounded refuses what goes beyond maxQuestions.
+func bounded(ask func(context.Context, string) (Token, error)) func(context.Context, string) (Token, error) {
+	slots := make(chan struct{}, maxQuestions)
+	return func(ctx context.Context, text string) (Token, error) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			return ask(ctx, text)
+		default:
+			return Token{}, errBusy
+		}
 	}
 }
 

@@ -244,3 +244,22 @@ func TestWrongCredentialsAreNotTheTokensFault(t *testing.T) {
 		t.Errorf("%d %s", w.Code, i.log.String())
 	}
 }
+
+func TestQuestionsUnderWayAreBounded(t *testing.T) {
+	hold, begun := make(chan struct{}), make(chan struct{}, maxQuestions)
+	a := newAnswers(0, time.Now, func(context.Context, string) (Token, error) {
+		begun <- struct{}{}
+		<-hold
+		return Token{}, nil
+	})
+	for range maxQuestions {
+		go a.get(t.Context(), "one")
+	}
+	for range maxQuestions {
+		<-begun
+	}
+	if _, err := a.get(t.Context(), "one more"); !errors.Is(err, errBusy) {
+		t.Errorf("one more than there may be: %v", err)
+	}
+	close(hold)
+}

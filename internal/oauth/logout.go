@@ -18,22 +18,23 @@ type LogoutRequest struct {
 // ParseLogout reads the parameters; unknown ones are ignored.
 func ParseLogout(q url.Values) (LogoutRequest, *Error) {
 	var r LogoutRequest
-	for name, field := range map[string]*string{
-		"id_token_hint": &r.IDTokenHint, "client_id": &r.ClientID, "for_origin": &r.ForOrigin,
-		"post_logout_redirect_uri": &r.PostLogoutRedirectURI, "state": &r.State,
-	} {
-		value, err := singleLong(q, name)
-		if err != nil {
-			return LogoutRequest{}, err
-		}
-		*field = value
+	err := fields(q, field{"client_id", &r.ClientID}, field{"for_origin", &r.ForOrigin},
+		field{"post_logout_redirect_uri", &r.PostLogoutRedirectURI}, field{"state", &r.State})
+	if err == nil {
+		r.IDTokenHint, err = singleLong(q, "id_token_hint")
+	}
+	if err != nil {
+		return LogoutRequest{}, err
 	}
 	return r, nil
 }
 
+// maxSealed bounds a parameter that holds a whole token: more than any of ours has, in bytes.
+const maxSealed = 24 << 10
+
 // singleLong is single for parameters that hold a whole token.
 func singleLong(q url.Values, name string) (string, *Error) {
-	if values := q[name]; len(values) == 1 && len(values[0]) <= 4*maxParameter {
+	if values := q[name]; len(values) == 1 && len(values[0]) <= maxSealed {
 		return values[0], nil
 	}
 	return single(q, name)

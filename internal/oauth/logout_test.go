@@ -31,7 +31,7 @@ func TestParseLogout(t *testing.T) {
 		}
 	}
 	for _, name := range logoutParameters {
-		for _, raw := range []string{name + "=1&" + name + "=1", name + "=&" + name + "=", name + "=" + token + "t"} {
+		for _, raw := range []string{name + "=1&" + name + "=1", name + "=&" + name + "=", name + "=" + strings.Repeat("t", 24<<10+1)} {
 			if got, err := oauth.ParseLogout(query(t, raw)); code(err) != oauth.InvalidRequest || got != (oauth.LogoutRequest{}) {
 				t.Errorf("%.80q: %v", raw, err)
 			}

@@ -130,6 +130,10 @@ func (m *ClientMetadata) Client(p *Profile) (Client, *Error) {
 			ApplicationType: or(m.ApplicationType, "web"), SectorIdentifierURI: m.SectorIdentifierURI,
 		},
 	}
+	if c.SubjectType == SubjectPairwise && len(c.RedirectURIs) == 0 {
+		// Its sector would be whatever it says, for nothing ever has to reach an address there.
+		return Client{}, Errorf(InvalidClientMetadata, "Pairwise subjects need redirect_uris: they tell the sector.")
+	}
 	return c, nil
 }
 

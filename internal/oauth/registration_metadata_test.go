@@ -223,3 +223,13 @@ func FuzzRegistration(f *testing.F) {
 		}
 	})
 }
+
+func TestPairwiseNeedsRedirectURIs(t *testing.T) {
+	text := `"grant_types":["urn:ietf:params:oauth:grant-type:device_code"],"subject_type":"pairwise"`
+	if _, err := registered(`{` + text + `}`); err == nil || err.Code != InvalidClientMetadata {
+		t.Errorf("without: %v", err)
+	}
+	if _, err := registered(`{` + text + `,"redirect_uris":["https://a.example/cb"],"response_types":[]}`); err != nil {
+		t.Errorf("with: %v", err)
+	}
+}

@@ -25,6 +25,7 @@ const (
 	outboundTimeout = 5 * time.Second
 	outboundLargest = 64 << 10 // bytes of an answer
 	outboundAtOnce  = 64       // requests under way
+	outboundOfHost  = 8        // of these, to one host: one that hangs must not hold up what concerns others
 
 	keysFresh   = 5 * time.Minute  // a set of keys is not asked for again
 	keysRenewal = 30 * time.Second // between two fetches that an unknown key causes, or that follow a failed one
@@ -42,6 +43,7 @@ type outbound struct {
 	now     func() time.Time
 	slots   chan struct{}
 	mu      sync.Mutex
+	busy    map[string]int // requests under way, by host
 	keySets map[string]*fetchedKeys
 }
 
@@ -69,7 +71,7 @@ func newOutbound(base *url.URL, cas *x509.CertPool, networks []netip.Prefix, now
 		},
 	}
 	return &outbound{
-		local: local, now: now, slots: make(chan struct{}, outboundAtOnce), keySets: map[string]*fetchedKeys{},
+		local: local, now: now, slots: make(chan struct{}, outboundAtOnce), keySets: map[string]*fetchedKeys{}, busy: map[string]int{},
 		client: &http.Client{
 			Timeout:       outboundTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -132,6 +134,10 @@ func (o *outbound) ask(ctx context.Context, method, address string, form url.Val
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !plain {
 		return nil, fmt.Errorf("%.200q is not an https address", address)
 	}
+	if !o.begin(u.Host) {
+		return nil, fmt.Errorf("%d requests to %s are under way", outboundOfHost, u.Host)
+	}
+	defer o.end(u.Host)
 	select {
 	case o.slots <- struct{}{}:
 		defer func() { <-o.slots }()
@@ -161,6 +167,25 @@ func (o *outbound) ask(ctx context.Context, method, address string, form url.Val
 		return nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, outboundLargest)
 	}
 	return body, nil
+}
+
+// begin counts a request to a host, unless there are as many as there may be.
+func (o *outbound) begin(host string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy[host] == outboundOfHost {
+		return false
+	}
+	o.busy[host]++
+	return true
+}
+
+func (o *outbound) end(host string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy[host]--; o.busy[host] == 0 {
+		delete(o.busy, host)
+	}
 }
 
 // keys are the keys at a jwks_uri: those that were fetched a moment ago, or else fetched anew. With unknown the caller

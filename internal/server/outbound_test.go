@@ -205,3 +205,23 @@ func TestAddressesOfKeysAreBounded(t *testing.T) {
 		t.Errorf("%d addresses are remembered", len(o.keySets))
 	}
 }
+
+func TestOneHostDoesNotHoldUpTheOthers(t *testing.T) {
+	base, _ := url.Parse("https://login.example.com")
+	o := newOutbound(base, nil, nil, time.Now)
+	for range outboundOfHost {
+		if !o.begin("slow.example") {
+			t.Fatal("too early")
+		}
+	}
+	if _, err := o.get(t.Context(), "https://slow.example/jwks"); err == nil || !strings.Contains(err.Error(), "under way") {
+		t.Errorf("one more than there may be: %v", err)
+	}
+	if !o.begin("other.example") {
+		t.Error("another host is held up")
+	}
+	o.end("slow.example")
+	if !o.begin("slow.example") {
+		t.Error("what ended still counts")
+	}
+}
