@@ -104,3 +104,15 @@ func TestParseClientScope(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 }
+
+// A client's own tokens hang off the client alone: what ends those of before, when it was disabled, ends them for good.
+func TestTokensOfAClientEndWithItsDisabling(t *testing.T) {
+	p, c := oauth.DefaultProfile(), &oauth.Client{ID: "app"}
+	token := oauth.NewClientToken(id(1), c, &p, nil, nil, oauth.Confirmation{}, noon)
+	for before, want := range map[time.Time]bool{{}: true, noon: true, noon.Add(time.Second): false} {
+		c.RevokedBefore = before
+		if got := oauth.Active(&token, &oauth.Standing{}, false, c, noon.Add(time.Second)); got != want {
+			t.Errorf("revoked before %s: active is %t", before, got)
+		}
+	}
+}
