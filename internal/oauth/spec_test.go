@@ -1,6 +1,8 @@
 package oauth_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -33,19 +35,26 @@ func refuses(t *testing.T, name string, err *oauth.Error, code oauth.Code) {
 func TestCodeVerifier(t *testing.T) {
 	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 	c, now := &oauth.Client{ID: "web"}, specCode().Issued
+	s256 := func(verifier string) string { // of what need not be one
+		sum := sha256.Sum256([]byte(verifier))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
 	for name, tt := range map[string]struct {
 		challenge, verifier string
 		code                oauth.Code
 	}{
-		"the vector":              {challenge, verifier, ""},
-		"none":                    {challenge, "", oauth.InvalidGrant},
-		"the challenge itself":    {challenge, challenge, oauth.InvalidGrant},
-		"shorter than 43":         {challenge, verifier[:42], oauth.InvalidGrant},
-		"one character more":      {challenge, verifier + "A", oauth.InvalidGrant},
-		"longer than 128":         {challenge, strings.Repeat("a", 129), oauth.InvalidGrant},
-		"without a challenge":     {"", verifier, oauth.InvalidGrant},
-		"neither of the two":      {"", "", ""},
-		"a character that is not": {challenge, verifier[:42] + "+", oauth.InvalidGrant},
+		"the vector":           {challenge, verifier, ""},
+		"none":                 {challenge, "", oauth.InvalidGrant},
+		"none, and its hash":   {s256(""), "", oauth.InvalidGrant},
+		"the challenge itself": {challenge, challenge, oauth.InvalidGrant},
+		"one character more":   {challenge, verifier + "A", oauth.InvalidGrant},
+		"43 characters":        {s256(verifier[:43]), verifier[:43], ""},
+		"42 characters":        {s256(verifier[:42]), verifier[:42], oauth.InvalidGrant},
+		"128 characters":       {s256(strings.Repeat("~", 128)), strings.Repeat("~", 128), ""},
+		"129 characters":       {s256(strings.Repeat("~", 129)), strings.Repeat("~", 129), oauth.InvalidGrant},
+		"another character":    {s256(verifier + "+"), verifier + "+", oauth.InvalidGrant},
+		"without a challenge":  {"", verifier, oauth.InvalidGrant},
+		"neither of the two":   {"", "", ""},
 	} {
 		code := specCode()
 		code.Challenge = tt.challenge

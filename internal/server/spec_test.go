@@ -57,6 +57,10 @@ func TestResourcesBecomeTheAudience(t *testing.T) {
 	if got := w.audienceOf(w.trade("web", "grant_type", "client_credentials", "resource", stock)); got != stock {
 		t.Errorf("client credentials: %s", got)
 	}
+	q := b.open(authorization("web", "response_type", "id_token token", "resource", stock)).answer()
+	if got := w.audienceOf(tokens{Access: q.Get("access_token"), status: 200}); got != stock {
+		t.Errorf("of the authorization endpoint: %s", got)
+	}
 	if got := w.audienceOf(w.redeem("web", code())); got != w.server.issuer { // RFC 9068 §3
 		t.Errorf("none named: %s", got)
 	}
