@@ -353,6 +353,20 @@ func TestRegistrationsAreAudited(t *testing.T) {
 	}
 }
 
+// A client may come to a node that has not heard of it, nor of what was made for it: the salt, for the first pairwise one.
+func TestAClientOfAnotherNodeBringsItsSalt(t *testing.T) {
+	w := oneNode(t)
+	w.allowAll()
+	c := oauth.Client{Name: "RP", Capabilities: []oauth.Capability{oauth.CapCode}, RedirectURIs: []string{callback}}
+	c.SubjectType, c.AuthMethod = oauth.SubjectPairwise, oauth.AuthNone
+	made, err := w.manager.RegisterClient(t.Context(), c) // as another node does
+	w.must(err)
+	v, refused := w.server.visitBy(t.Context(), made.Client.ID)
+	if refused != nil || len(v.snap.profile.PairwiseSalt) == 0 {
+		t.Errorf("%v: the client is known and the salt is not", refused)
+	}
+}
+
 // What an operator took away stays away: a client may only narrow itself.
 func TestARegisteredClientCannotWidenItself(t *testing.T) {
 	w := newWorld(t)

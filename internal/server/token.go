@@ -41,11 +41,11 @@ func (s *Server) answerToken(w http.ResponseWriter, r *http.Request) (*oauth.Tok
 	if err := web.ParseForm(w, r); err != nil {
 		return nil, err
 	}
-	snap := s.current.Load()
-	caller, err := s.authenticateClient(r, snap)
+	caller, err := s.authenticateClient(r, s.current.Load())
 	if err != nil {
 		return nil, err
 	}
+	snap := s.current.Load() // as new as the client is, at least
 	allowClientOrigin(w, r, caller.client)
 	grantType, err := oauth.ParseGrantType(r.PostForm)
 	if err != nil {

@@ -26,15 +26,15 @@ type visit struct {
 
 // visitBy begins a visit for an enabled client.
 func (s *Server) visitBy(ctx context.Context, clientID string) (*visit, *oauth.Error) {
-	snap := s.current.Load()
-	client, ok, err := s.client(ctx, snap, clientID)
+	client, ok, err := s.client(ctx, s.current.Load(), clientID)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok:
 		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
 	}
-	return &visit{snap: snap, client: client}, nil
+	// The snapshot that knows the client may be a newer one, and have what goes with it: the first pairwise salt, for one.
+	return &visit{snap: s.current.Load(), client: client}, nil
 }
 
 // revisit checks anew all that may have changed since the flow began.
