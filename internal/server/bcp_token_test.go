@@ -54,6 +54,18 @@ func TestCodeIsBoundToTheKeyThatItsRequestNamed(t *testing.T) {
 	w.provedTrade("one", body...).wantStatus(200)
 }
 
+// RFC 9449 §10.1: a pushed request names one key, whether by dpop_jkt or by its proof.
+func TestPushedRequestNamesOneKey(t *testing.T) {
+	w := newOAuthWorld(t)
+	push := func(named, proved string) page {
+		p := proof(t, proved, claimsWith(w.proofClaims(w.url+parPath), "nonce", w.nonce()))
+		return w.call("POST", parPath, form("client_id", "spa", "response_type", "code", "redirect_uri", callback, "scope", "read",
+			"code_challenge", codeChallenge, "code_challenge_method", "S256", "dpop_jkt", jktOf(t, named)), "DPoP", p)
+	}
+	push("one", "two").wantCode(400, oauth.InvalidDPoPProof)
+	push("one", "one").wantStatus(201)
+}
+
 // Token substitution: whatever this server issues is good at one door only.
 func TestNoTokenPassesForAnother(t *testing.T) {
 	w := newDeviceWorld(t)
