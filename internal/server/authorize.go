@@ -73,7 +73,7 @@ func (s *Server) beginAuthorization(r *http.Request, q url.Values) (*visit, *oau
 
 // resolveRequest finds the parameters that count: those pushed before, of a request object, or as they are.
 func (s *Server) resolveRequest(r *http.Request, v *visit, q url.Values) (url.Values, oauth.ID, *oauth.Error) {
-	if uri := q.Get("request_uri"); isPushed(uri) {
+	if uri := q.Get("request_uri"); isPushed(uri) && len(q["request_uri"]) == 1 {
 		return s.openPushed(r.Context(), v, uri)
 	}
 	if v.client.RequirePushed {

@@ -414,6 +414,7 @@ func TestPushedRequest(t *testing.T) {
 		t.Fatalf("status %d: %+v", p.status, pushed)
 	}
 	b, address := w.browser(), authorizePath+"?client_id=web&request_uri="+url.QueryEscape(pushed.RequestURI)
+	b.open(address + "&request_uri=" + url.QueryEscape(pushed.RequestURI)).wantPlain(400) // RFC 6749 §3.1: a parameter comes once
 	q := b.authorize(address).answer()
 	w.redeem("web", q.Get("code")).granted(t)
 	b.open(address).wantRefused(oauth.InvalidRequestURI)                                                     // RFC 9126 §4: once
