@@ -25,7 +25,7 @@ const (
 	outboundTimeout = 5 * time.Second
 	outboundLargest = 64 << 10 // bytes of an answer
 	outboundAtOnce  = 64       // requests under way
-	outboundOfHost  = 8        // of these, to one host: one that hangs must not hold up what concerns others
+	outboundOfHost  = 16       // of these, to one host: one that hangs must not hold up what concerns others
 
 	keysFresh   = 5 * time.Minute  // a set of keys is not asked for again
 	keysRenewal = 30 * time.Second // between two fetches that an unknown key causes, or that follow a failed one
