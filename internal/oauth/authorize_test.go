@@ -190,3 +190,13 @@ func TestUserClaims(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// The claims parameter yields what the client's scope could have yielded, and no more.
+func TestClaimsBeyondTheClientsScope(t *testing.T) {
+	p, c := oauth.DefaultProfile(), &oauth.Client{Scope: []string{"openid", "email"}}
+	asked := oauth.ClaimsRequest{UserInfo: []string{"email", "name"}, IDToken: []string{"name", "email"}}
+	got := asked.Permitted(c, &p)
+	if !slices.Equal(got.UserInfo, []string{"email"}) || !slices.Equal(got.IDToken, []string{"email"}) || len(asked.UserInfo) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
