@@ -212,11 +212,15 @@ func (t *RefreshToken) RefreshedScope(asked []string, authTime time.Time, c *Cli
 		asked = t.Scope
 	}
 	has := c.HasScope(p)
-	return slices.DeleteFunc(slices.Clone(asked), func(v string) bool {
+	left := slices.DeleteFunc(slices.Clone(asked), func(v string) bool {
 		s, known := p.ScopeNamed(v)
 		stale := s.MaxAuthAge > 0 && now.Sub(authTime) > time.Duration(s.MaxAuthAge)*time.Second
 		return !known || stale || !slices.Contains(has, v)
-	}), nil
+	})
+	if len(left) == 0 && len(asked) > 0 {
+		return nil, Errorf(InvalidScope, "The client has none of this scope any more.")
+	}
+	return left, nil
 }
 
 // NewFamily is what the tokens of a code hang off. It lives as long as a refresh token may, or, without one, as long as

@@ -130,9 +130,9 @@ func (m *ClientMetadata) Client(p *Profile) (Client, *Error) {
 			ApplicationType: or(m.ApplicationType, "web"), SectorIdentifierURI: m.SectorIdentifierURI,
 		},
 	}
-	if c.SubjectType == SubjectPairwise && len(c.RedirectURIs) == 0 {
-		// Its sector would be whatever it says, for nothing ever has to reach an address there.
-		return Client{}, Errorf(InvalidClientMetadata, "Pairwise subjects need redirect_uris: they tell the sector.")
+	if c.SubjectType == SubjectPairwise && (len(c.RedirectURIs) == 0 || c.Can(CapDevice) || c.Can(CapTokenExchange) || c.Can(CapAssistedToken)) {
+		// Its sector would be whatever it says, for its tokens need not pass an address there.
+		return Client{}, Errorf(InvalidClientMetadata, "Pairwise subjects need redirect_uris, which tell the sector, and only grants whose answers go there.")
 	}
 	return c, nil
 }

@@ -229,7 +229,10 @@ func TestPairwiseNeedsRedirectURIs(t *testing.T) {
 	if _, err := registered(`{` + text + `}`); err == nil || err.Code != InvalidClientMetadata {
 		t.Errorf("without: %v", err)
 	}
-	if _, err := registered(`{` + text + `,"redirect_uris":["https://a.example/cb"],"response_types":[]}`); err != nil {
+	if _, err := registered(`{` + text + `,"redirect_uris":["https://a.example/cb"],"response_types":[]}`); err == nil || err.Code != InvalidClientMetadata {
+		t.Errorf("by a grant that passes no address: %v", err)
+	}
+	if _, err := registered(`{"subject_type":"pairwise","redirect_uris":["https://a.example/cb"]}`); err != nil {
 		t.Errorf("with: %v", err)
 	}
 }

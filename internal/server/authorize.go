@@ -79,6 +79,11 @@ func (s *Server) resolveRequest(r *http.Request, v *visit, q url.Values) (url.Va
 	if v.client.RequirePushed {
 		return nil, oauth.ID{}, oauth.Errorf(oauth.InvalidRequest, "The client %s has to push its authorization requests (RFC 9126).", v.client.ID)
 	}
+	if q.Get("request_uri") != "" { // anybody can make this server ask the client's
+		if ok, _ := s.addresses.Allow(s.proxies.ClientAddress(r), s.Now()); !ok {
+			return nil, oauth.ID{}, oauth.Errorf(oauth.TemporarilyUnavailable, "Too many requests come from your address.")
+		}
+	}
 	parameters, err := s.requestParameters(r.Context(), v.snap, v.client, q)
 	return parameters, oauth.ID{}, err
 }

@@ -23,6 +23,9 @@ import (
 
 const registerPath = "/oauth/v2/oauth-register"
 
+// maxRegistration bounds a registration in bytes: every node keeps it in memory.
+const maxRegistration = 16 << 10
+
 // Issuer is the issuer of the server at a base URL: what its initial access tokens are bound to.
 func Issuer(baseURL string) string { return baseURL + issuerPath }
 
@@ -165,7 +168,7 @@ func (s *Server) registrationRequest(w http.ResponseWriter, r *http.Request) (as
 	if kind, _, e := mime.ParseMediaType(r.Header.Get("Content-Type")); e != nil || kind != "application/json" {
 		return asked, c, oauth.Errorf(oauth.InvalidClientMetadata, "The body has to be application/json.")
 	}
-	body, e := io.ReadAll(http.MaxBytesReader(w, r.Body, web.MaxForm))
+	body, e := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
 	if e != nil {
 		return asked, c, oauth.Errorf(oauth.InvalidClientMetadata, "The body is larger than this endpoint takes, or cannot be read.").Because(e)
 	}
