@@ -200,3 +200,20 @@ func TestRefreshOfASessionThatIsOver(t *testing.T) {
 	w.clock.pass(time.Duration(oauth.DefaultProfile().SessionIdleSeconds+1) * time.Second)
 	w.trade("web", "grant_type", "refresh_token", "refresh_token", got.Refresh).wantError(t, oauth.InvalidGrant)
 }
+
+// A refresh token that rotated is worth nothing to its client either, once that may ask.
+func TestIntrospectionOfAFormerRefreshToken(t *testing.T) {
+	w := newOAuthWorld(t)
+	first := w.redeem("spa", w.browser().authorize(authorization("spa")).answer().Get("code")).granted(t)
+	second := w.trade("spa", "grant_type", "refresh_token", "refresh_token", first.Refresh).granted(t)
+	w.change("spa", func(c *oauth.Client) {
+		c.SecretHash = manage.HashSecret(gatewayKey)
+		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
+	})
+	for text, want := range map[string]bool{first.Refresh: false, second.Refresh: true} {
+		p := w.call("POST", introspectPath, form("client_id", "spa", "client_secret", gatewayKey, "token", text))
+		if p.object()["active"] != want {
+			t.Errorf("want %t: %s", want, p.body)
+		}
+	}
+}
