@@ -200,3 +200,13 @@ func TestClaimsBeyondTheClientsScope(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A request object that says no end is still worth nothing once it is older than an hour.
+func TestOldRequestObjectWithoutAnEnd(t *testing.T) {
+	c := &oauth.Client{ID: "app"}
+	for age, good := range map[time.Duration]bool{59 * time.Minute: true, 62 * time.Minute: false} {
+		if err := new(requestObject(t, "", "nbf", seconds(-age))).Check(c, thisServer, noon); (err == nil) != good {
+			t.Errorf("%s old: %v", age, err)
+		}
+	}
+}
