@@ -45,11 +45,31 @@ func copyProject(dir string) error {
 			return err
 		}
 	}
-	for _, modules := range []string{"e2e/node_modules", "js/node_modules"} {
-		if at, err := filepath.Abs(modules); err == nil {
-			if err := os.Symlink(at, filepath.Join(dir, modules)); err != nil && !os.IsExist(err) {
-				return err
-			}
+	for _, place := range []string{"e2e", "js", "examples/angular-spa", "examples/react-spa"} {
+		if err := linkModules(filepath.Join(place, "node_modules"), filepath.Join(dir, place, "node_modules")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkModules makes a folder with a link to each installed package: programs that read an example's sources pass over
+// folders of this name, but not over links.
+func linkModules(from, to string) error {
+	installed, err := os.ReadDir(from)
+	if err != nil {
+		return nil // not installed, so no test needs them
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	for _, entry := range installed {
+		at, err := filepath.Abs(filepath.Join(from, entry.Name()))
+		if err == nil {
+			err = os.Symlink(at, filepath.Join(to, entry.Name()))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
