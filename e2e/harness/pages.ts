@@ -145,7 +145,9 @@ function redirectPages(w: World, app: Site): Pages {
     "redirect-sign-in": async () => whole(await visit(w, authorize({}))),
     "redirect-consent": () => signedIn({ prompt: "consent" }, "main[data-page=consent]"),
     "choose-account": async () => {
-      const { tab } = await signedIn({}, "title");
+      const tab = await visit(w, authorize({}));
+      await signIn(tab, w.usher.username, w.usher.password);
+      await until("the app's own page", () => tab.url().startsWith(`${app.origin}/form`));
       await tab.goto(authorize({ prompt: "select_account" }));
       await tab.waitForSelector("main[data-page=account]");
       return whole(tab);

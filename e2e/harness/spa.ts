@@ -90,12 +90,12 @@ export const log = (page: Page): Promise<string[]> => page.$$eval("#log li", (li
 export const expires = async (page: Page): Promise<number> => Date.parse(await page.$eval("#status time", (e) => e.dateTime));
 
 /** Presses a button and waits until its work is done. */
-export async function push(page: Page, button: string): Promise<void> {
+export async function push(page: Page, button: string, act?: () => Promise<void>): Promise<void> {
+  const noted = (await log(page)).length;
   await page.locator(`#${button}`).click();
-  await done(page, button);
-}
-
-async function done(page: Page, button: string): Promise<void> {
+  await act?.();
+  // The button shows that it is busy a moment after the click; whatever it does, the app notes something.
+  await until(`${button} to be noted`, async () => (await log(page)).length > noted);
   await until(`${button} to be done`, () => page.$eval(`#${button}`, (e) => !e.hasAttribute("aria-busy")));
 }
 
@@ -118,9 +118,7 @@ export interface Answer {
 
 /** Calls the API by a button and reads what the app shows: an answer for each request. The user acts in between. */
 export async function callAPI(page: Page, button: "call" | "callThrice" | "pay" = "call", act?: () => Promise<void>): Promise<Answer[]> {
-  await page.locator(`#${button}`).click();
-  await act?.();
-  await done(page, button);
+  await push(page, button, act);
   return page.$eval(button === "pay" ? "#payments" : "#answers", (answers) =>
     [...answers.querySelectorAll<HTMLElement>(".outcome")].map((outcome) => ({
       status: Number(outcome.dataset["status"]),
