@@ -10,6 +10,9 @@ import (
 // accepted answers which of the media types, the preferred one first, a request accepts most (RFC 9110 §12.5.1). Where
 // it accepts none of them it gets the first all the same, which that section leaves to the server.
 func accepted(r *http.Request, offers ...string) string {
+	if only := r.Header["Accept"]; len(only) == 0 || len(only) == 1 && only[0] == offers[0] { // what APIs send
+		return offers[0]
+	}
 	ranges := mediaRanges(strings.Join(r.Header.Values("Accept"), ","))
 	best, most := offers[0], 0.0
 	for _, offer := range offers {
