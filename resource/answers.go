@@ -107,7 +107,7 @@ func (a *answers) find(text string) *lookup {
 // run asks on behalf of all who wait, so none of them can cancel it.
 func (a *answers) run(l *lookup, text string) {
 	l.token, l.err = a.ask(context.Background(), text)
-	close(l.done)
+	defer close(l.done) // once it is no longer under way: who asks after a failure asks anew
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.underWay[l.key] == l {
