@@ -41,7 +41,7 @@ func NewUserCode(random io.Reader) (string, error) {
 	return string(code), nil
 }
 
-// ShowUserCode is how people read a code: XXXX-XXXX.
+// ShowUserCode is how people read a code: in two groups of four, as in BCDF-GHJK.
 func ShowUserCode(code string) string {
 	if len(code) != userCodeLength {
 		return code

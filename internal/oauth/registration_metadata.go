@@ -78,14 +78,11 @@ func ParseRegistration(body []byte) (RegistrationRequest, *Error) {
 	return r, nil
 }
 
-// grantImplicit is the grant type that goes with the response types which bring an ID token or an access token.
-const grantImplicit GrantType = "implicit"
-
 // registrable finds the capability of a grant type that clients may register: those of the token endpoint, and those
 // with an endpoint of their own.
 func registrable(g GrantType) (k Capability, known bool) {
 	switch g {
-	case grantImplicit:
+	case GrantImplicit:
 		return CapImplicit, true
 	case GrantAssistedToken:
 		return CapAssistedToken, true
@@ -202,7 +199,7 @@ func with[T comparable](list []T, more ...T) []T {
 
 // grantsFor holds RFC 7591 §2.1: a response type goes with its grant types, where those are named.
 func (m *ClientMetadata) grantsFor(t ResponseType) *Error {
-	for grant, needed := range map[GrantType]bool{GrantCode: t.Code, grantImplicit: t.IDToken || t.Token} {
+	for grant, needed := range map[GrantType]bool{GrantCode: t.Code, GrantImplicit: t.IDToken || t.Token} {
 		if needed && len(m.GrantTypes) > 0 && !slices.Contains(m.GrantTypes, grant) {
 			return Errorf(InvalidClientMetadata, "A response type needs the grant type %s, which grant_types lacks.", grant)
 		}
@@ -286,11 +283,11 @@ func MetadataOf(c *Client) ClientMetadata {
 func grantsOf(k Capability) []GrantType {
 	switch k {
 	case CapImplicit:
-		return []GrantType{grantImplicit}
+		return []GrantType{GrantImplicit}
 	case CapAssistedToken:
 		return []GrantType{GrantAssistedToken}
 	case CapHybrid:
-		return []GrantType{GrantCode, grantImplicit}
+		return []GrantType{GrantCode, GrantImplicit}
 	}
 	for g, capability := range GrantCapability {
 		if capability == k {
