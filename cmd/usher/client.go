@@ -153,11 +153,11 @@ func clientList(s *storage) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				views := make([]clientView, len(clients))
+				views := make([]manage.ClientView, len(clients))
 				rows := [][]string{{"ID", "NAME", "CAPABILITIES", "ORIGINS", "SCOPE", "DISABLED"}}
 				for i := range clients {
 					c := &clients[i]
-					views[i] = viewOf(c)
+					views[i] = manage.ViewClient(c)
 					rows = append(rows, []string{c.ID, c.Name, words(c.Capabilities), words(c.AllowedOrigins), words(c.Scope), yes(c.Disabled)})
 				}
 				if s.asJSON {
@@ -182,7 +182,7 @@ func clientShow(s *storage) *cobra.Command {
 					return err
 				}
 				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), viewOf(&c))
+					return writeJSON(cmd.OutOrStdout(), manage.ViewClient(&c))
 				}
 				return showClient(cmd.OutOrStdout(), &c)
 			})
@@ -215,7 +215,7 @@ func (s *storage) changed(ctx context.Context, cmd *cobra.Command, m *manage.Man
 	}
 	out := cmd.OutOrStdout()
 	if s.asJSON {
-		view := viewOf(&c)
+		view := manage.ViewClient(&c)
 		view.Secret = secret
 		return writeJSON(out, view)
 	}

@@ -176,7 +176,7 @@ func (f *clientFlags) change(cmd *cobra.Command) (func(*oauth.Client), error) {
 	}
 	return func(c *oauth.Client) {
 		if from != nil {
-			replaceBy(c, from)
+			manage.ReplaceSettings(c, from)
 		}
 		for _, set := range sets {
 			_ = set(c) // succeeded above

@@ -130,7 +130,7 @@ func (d *demo) seedNew(ctx context.Context, path string) (secret string, err err
 			return "", err
 		}
 	}
-	if _, err := d.manager.Account(ctx, demoUser); errors.Is(err, store.ErrNotFound) {
+	if _, err := d.manager.AccountNamed(ctx, demoUser); errors.Is(err, store.ErrNotFound) {
 		_, err = d.manager.CreateAccount(ctx, demoAccount(), demoPassword)
 		if err != nil {
 			return "", err

@@ -30,13 +30,6 @@ may register clients. A change is in force on every node within 2 seconds; no re
 	return cmd
 }
 
-// profileView is what may be shown of the profile: all but the salt.
-type profileView struct {
-	oauth.Profile
-	PairwiseSalt *struct{} `json:"pairwise_salt,omitempty"` // hides the profile's
-	Warnings     []string  `json:"warnings,omitempty"`
-}
-
 func profileShow(s *storage) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show",
@@ -50,7 +43,7 @@ func profileShow(s *storage) *cobra.Command {
 					return err
 				}
 				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), profileView{Profile: p, Warnings: manage.ProfileWarnings(&p)})
+					return writeJSON(cmd.OutOrStdout(), manage.ViewProfile(&p))
 				}
 				return showProfile(cmd.OutOrStdout(), &p)
 			})

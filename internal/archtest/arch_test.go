@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 }
 
 // wholeTrees are rooms with packages below them that belong to the same room.
-var wholeTrees = []string{"js", "bench", "cmd/usher"}
+var wholeTrees = []string{"js", "bench", "cmd/usher", "internal/admin"}
 
 // room is the room that a package of ours belongs to. Each example is a room of its own.
 func room(path string) string {

@@ -11,13 +11,27 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-// Accounts lists by user name, those after the given one, at most limit.
-func (m *Manager) Accounts(ctx context.Context, after string, limit int) ([]oauth.Account, error) {
-	return m.Store.ListAccounts(ctx, after, limit)
+// Accounts lists by user name; with a search, those whose user name or e-mail address begins with it.
+func (m *Manager) Accounts(ctx context.Context, search, cursor string, limit int) (Page[oauth.Account], error) {
+	after, err := textCursor(cursor)
+	if err != nil {
+		return Page[oauth.Account]{}, err
+	}
+	list, err := m.Store.ListAccounts(ctx, search, after, limit+1)
+	return pageOf(list, limit, func(acc oauth.Account) string { return textPlace(acc.Username) }), err
 }
 
-// Account finds by user name; the error is a store.ErrNotFound where there is none.
-func (m *Manager) Account(ctx context.Context, username string) (oauth.Account, error) {
+// Account finds an account; the error is a store.ErrNotFound where there is none.
+func (m *Manager) Account(ctx context.Context, id oauth.ID) (oauth.Account, error) {
+	acc, err := m.Store.Account(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return acc, fmt.Errorf("account %s: %w", id, err)
+	}
+	return acc, err
+}
+
+// AccountNamed finds by user name; the error is a store.ErrNotFound where there is none.
+func (m *Manager) AccountNamed(ctx context.Context, username string) (oauth.Account, error) {
 	clean, err := authn.CleanUsername(username)
 	if err != nil {
 		return oauth.Account{}, Invalid{{"username", err.Error()}}
@@ -63,12 +77,7 @@ func (m *Manager) CreateAccount(ctx context.Context, acc oauth.Account, password
 
 // ChangeAccount reads an account, lets change edit user name, name, e-mail address and attributes, and stores it.
 // Where somebody else was faster it begins anew, so change may run more than once.
-func (m *Manager) ChangeAccount(ctx context.Context, username string, change func(*oauth.Account)) (before, after oauth.Account, err error) {
-	before, err = m.Account(ctx, username)
-	if err != nil {
-		return before, after, err
-	}
-	id := before.ID
+func (m *Manager) ChangeAccount(ctx context.Context, id oauth.ID, change func(*oauth.Account)) (before, after oauth.Account, err error) {
 	err = retry(ctx, func() error {
 		if before, err = m.Store.Account(ctx, id); err != nil {
 			return err
@@ -107,8 +116,8 @@ func (m *Manager) nameIsFree(ctx context.Context, acc oauth.Account) error {
 }
 
 // SetPassword gives a user a new password and ends everything that the old one had opened.
-func (m *Manager) SetPassword(ctx context.Context, username, password string) error {
-	acc, err := m.Account(ctx, username)
+func (m *Manager) SetPassword(ctx context.Context, id oauth.ID, password string) error {
+	acc, err := m.Account(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -127,17 +136,17 @@ func (m *Manager) SetPassword(ctx context.Context, username, password string) er
 }
 
 // LockAccount keeps a user out and ends the user's sessions.
-func (m *Manager) LockAccount(ctx context.Context, username string) error {
-	return m.setLocked(ctx, username, true, store.EventAccountLocked)
+func (m *Manager) LockAccount(ctx context.Context, id oauth.ID) error {
+	return m.setLocked(ctx, id, true, store.EventAccountLocked)
 }
 
 // UnlockAccount lets a user in again.
-func (m *Manager) UnlockAccount(ctx context.Context, username string) error {
-	return m.setLocked(ctx, username, false, store.EventAccountUnlocked)
+func (m *Manager) UnlockAccount(ctx context.Context, id oauth.ID) error {
+	return m.setLocked(ctx, id, false, store.EventAccountUnlocked)
 }
 
-func (m *Manager) setLocked(ctx context.Context, username string, locked bool, event store.Event) error {
-	acc, err := m.Account(ctx, username)
+func (m *Manager) setLocked(ctx context.Context, id oauth.ID, locked bool, event store.Event) error {
+	acc, err := m.Account(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -149,8 +158,8 @@ func (m *Manager) setLocked(ctx context.Context, username string, locked bool, e
 }
 
 // RemoveAccount removes a user and all that hangs off the account.
-func (m *Manager) RemoveAccount(ctx context.Context, username string) error {
-	acc, err := m.Account(ctx, username)
+func (m *Manager) RemoveAccount(ctx context.Context, id oauth.ID) error {
+	acc, err := m.Account(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -162,8 +171,8 @@ func (m *Manager) RemoveAccount(ctx context.Context, username string) error {
 }
 
 // WithdrawConsent takes back what a user agreed to for a client, and ends what the client was given.
-func (m *Manager) WithdrawConsent(ctx context.Context, username, clientID string) error {
-	acc, err := m.Account(ctx, username)
+func (m *Manager) WithdrawConsent(ctx context.Context, id oauth.ID, clientID string) error {
+	acc, err := m.Account(ctx, id)
 	if err != nil {
 		return err
 	}

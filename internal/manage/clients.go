@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -20,6 +22,39 @@ func (m *Manager) Clients(ctx context.Context) ([]oauth.Client, error) {
 	}
 	slices.SortFunc(snap.Clients, func(a, b oauth.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return snap.Clients, nil
+}
+
+// ListClients lists clients by id; with a search, those whose id or name holds it.
+func (m *Manager) ListClients(ctx context.Context, search, cursor string, limit int) (Page[oauth.Client], error) {
+	after, err := textCursor(cursor)
+	if err != nil {
+		return Page[oauth.Client]{}, err
+	}
+	list, err := m.Store.ListClients(ctx, search, after, limit+1)
+	return pageOf(list, limit, func(c oauth.Client) string { return textPlace(c.ID) }), err
+}
+
+// TryLifetime is how long a trial origin is allowed.
+const TryLifetime = 10 * time.Minute
+
+// TryClient allows the origin of the admin pages for the client, for TryLifetime.
+func (m *Manager) TryClient(ctx context.Context, id string) (until time.Time, err error) {
+	return until, errors.ErrUnsupported
+}
+
+// ReleaseClient gives a client that a file manages back to operators.
+func (m *Manager) ReleaseClient(ctx context.Context, id string) error { return errors.ErrUnsupported }
+
+// Snippet is ready-made code for an app, with a client's values in it.
+type Snippet struct {
+	Framework string `json:"framework"` // "javascript", "angular", "react"
+	Language  string `json:"language"`  // of the code, as in "html"
+	Code      string `json:"code"`
+}
+
+// Snippets are the ready-made code for a client's app.
+func (m *Manager) Snippets(ctx context.Context, id string) ([]Snippet, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // Client finds a client; the error is a store.ErrNotFound where there is none.

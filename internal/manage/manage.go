@@ -25,8 +25,16 @@ type Manager struct {
 	Master token.Master
 	Now    func() time.Time
 	Rand   io.Reader
-	// Actor is who acts, for the audit log: "cli:<login name>" or "system".
-	Actor string
+	// Actor is who acts, for the audit log: "cli:<login name>", "operator:<user name>", "client:<id>" or "system";
+	// Address is where from, if that is known.
+	Actor, Address string
+	// Role is what who acts may do: of accounts that are operators themselves, only an admin may change anything.
+	Role oauth.Role
+	// IfVersion makes a change only where it changes this version, and is a *Conflict otherwise; 0 changes whichever
+	// version is there.
+	IfVersion int64
+	// Issuer, BaseURL and AdminURL are this server's addresses, for what is sealed and for links.
+	Issuer, BaseURL, AdminURL string
 	// InsecureAnyOrigin lets clients allow every origin.
 	InsecureAnyOrigin bool
 }
@@ -50,6 +58,40 @@ func (i Invalid) Error() string {
 	}
 	return text
 }
+
+// Conflict says that somebody else changed a thing since the version that was to be changed.
+type Conflict struct {
+	// Current is the thing as it is now: an oauth.Client, oauth.Profile or oauth.Account.
+	Current any
+}
+
+func (c *Conflict) Error() string {
+	return "somebody else changed this meanwhile: look at it again, then decide again"
+}
+
+// Is makes a Conflict a store.ErrConflict.
+func (c *Conflict) Is(target error) bool { return target == store.ErrConflict }
+
+// Forbidden says that who acts may not do this.
+type Forbidden struct{ Why string }
+
+func (f *Forbidden) Error() string { return f.Why }
+
+// Managed says that a file manages the thing, so that a change here would be lost with the next change there.
+type Managed struct{ What, File string }
+
+func (m *Managed) Error() string {
+	return m.What + " is managed by " + m.File + ": change it there and apply the file, or release it first"
+}
+
+// Page is one page of a list. Next is the cursor of the following page; empty where there is none.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// MaxPage is the most that a page holds.
+const MaxPage = 500
 
 // faults gathers what is wrong.
 type faults struct{ list Invalid }
@@ -87,7 +129,7 @@ func (m *Manager) audit(event store.Event, fill func(*store.Audit)) (store.Audit
 	for i, ms := 5, uint64(now.UnixMilli()); i >= 0; i, ms = i-1, ms>>8 {
 		id[i] = byte(ms)
 	}
-	a := store.Audit{ID: id, At: now, Event: event, Actor: m.Actor, Count: 1}
+	a := store.Audit{ID: id, At: now, Event: event, Actor: m.Actor, Address: m.Address, Count: 1}
 	if fill != nil {
 		fill(&a)
 	}

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +46,9 @@ func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile)
 	})
 	return before, after, err
 }
+
+// ReleaseProfile gives a profile that a file manages back to operators.
+func (m *Manager) ReleaseProfile(ctx context.Context) error { return errors.ErrUnsupported }
 
 func cloneProfile(p oauth.Profile) oauth.Profile {
 	p.Capabilities = slices.Clone(p.Capabilities)

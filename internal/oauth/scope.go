@@ -58,7 +58,7 @@ func Union(a, b []string) []string {
 
 // GrantedScope answers which scope a request gets. What the client has is its configured scope, else the
 // profile's default: a request gets what it names of that, and where it names nothing, all of it save what
-// demands a fresh sign-in.
+// demands a fresh sign-in or opens the admin API.
 func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
 	has := c.HasScope(p)
 	for _, v := range asked {
@@ -71,7 +71,7 @@ func GrantedScope(asked []string, c *Client, p *Profile) ([]string, *Error) {
 	}
 	var granted []string
 	for _, v := range has {
-		if s, known := p.ScopeNamed(v); known && s.MaxAuthAge == 0 {
+		if s, known := p.ScopeNamed(v); known && s.MaxAuthAge == 0 && !IsOperatorScope(v) {
 			granted = append(granted, v)
 		}
 	}

@@ -48,6 +48,10 @@ type Account struct {
 	// empty for none.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 	Locked     bool            `json:"locked"`
+	// Role is what the user may do as an operator; empty for nothing. What reads an account for a token leaves it out.
+	Role Role `json:"role,omitempty"`
+	// ExternalID is the account's name in the directory that provisions it (RFC 7643 §3.1).
+	ExternalID string `json:"external_id,omitempty"`
 	// PasswordHash is in the PHC string format; empty where the account has no password.
 	PasswordHash string    `json:"-"`
 	Created      time.Time `json:"created"`

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -38,6 +39,16 @@ const (
 	EventAccountUnlocked   Event = "account_unlocked"
 	EventAccountRemoved    Event = "account_removed"
 	EventPasswordChanged   Event = "password_changed"
+	// EventLinkMade: a link was made with which somebody sets a password or becomes an operator.
+	EventLinkMade Event = "link_made"
+	// EventRoleChanged: an account became an operator, got another role, or is none any more.
+	EventRoleChanged Event = "role_changed"
+	// EventSessionsEnded: an operator ended sessions.
+	EventSessionsEnded Event = "sessions_ended"
+	// EventApplied: a file was applied; the changes that it made have records of their own.
+	EventApplied Event = "applied"
+	// EventClientTried: a client's trial origin was set.
+	EventClientTried Event = "client_tried"
 )
 
 // Audit is one record: who decided what about whom. It holds no secret. The zero Audit is not
@@ -57,6 +68,42 @@ type Audit struct {
 	Detail    string
 	// Count is above 1 where records were folded.
 	Count int
+	// Change is what the decision made of something that operators set; nil for all others. It is kept beside the
+	// record, under its ID, and is not read with it.
+	Change *Change
+}
+
+// The kinds of things that have a history.
+const (
+	KindClient  = "client"
+	KindProfile = "profile"
+	KindAccount = "account"
+	KindKeys    = "keys"
+)
+
+// Change is one change of something: who and when are its audit record's. Neither document holds a secret, nor what
+// secrets are checked by.
+type Change struct {
+	ID    oauth.ID // the audit record's; the store sets it, as it sets At, Actor and Event
+	At    time.Time
+	Actor string
+	Event Event
+	// Kind and Subject say what was changed: "client" and its id, "account" and its ID in text form, "profile" and "".
+	Kind, Subject string
+	// Before is empty where it was made, After where it was removed. Both are JSON objects.
+	Before, After json.RawMessage
+}
+
+// ChangeFilter narrows a list of changes; empty fields narrow nothing.
+type ChangeFilter struct{ Kind, Subject string }
+
+// AuditFilter narrows a list of audit records; zero fields narrow nothing.
+type AuditFilter struct {
+	Event     Event
+	Actor     string
+	AccountID oauth.ID
+	ClientID  string
+	From, To  time.Time // To is not included
 }
 
 // AuditLog is written by the verbs themselves, in their own transactions; here are reading and the
@@ -66,7 +113,14 @@ type AuditLog interface {
 	// RecordFailedSignIn folds: one row an account and hour, whose Count rises. The zero account
 	// stands for all unknown names together.
 	RecordFailedSignIn(ctx context.Context, a Audit) error
-	// Audits lists the records with an ID before the given one (zero: from the newest), newest
-	// first, at most limit.
-	Audits(ctx context.Context, before oauth.ID, limit int) ([]Audit, error)
+	// Audits lists the records with an ID before the given one (zero: from the newest) that match, newest first, at most
+	// limit. So that a rare match costs no walk over years, one call looks at a bounded number of records; next is where
+	// the following call goes on, zero where nothing is left.
+	Audits(ctx context.Context, f AuditFilter, before oauth.ID, limit int) (list []Audit, next oauth.ID, err error)
+	// AuditsAfter lists the records with an ID after the given one, oldest first, at most limit: for those who follow.
+	AuditsAfter(ctx context.Context, f AuditFilter, after oauth.ID, limit int) ([]Audit, error)
+	// Changes lists changes as Audits lists records, without their documents.
+	Changes(ctx context.Context, f ChangeFilter, before oauth.ID, limit int) ([]Change, error)
+	// Change reads one with its documents.
+	Change(ctx context.Context, id oauth.ID) (Change, error)
 }

@@ -34,6 +34,7 @@ type Store interface {
 	Families
 	Devices
 	Throttle
+	Tallies
 	AuditLog
 	Maintenance
 	// Close waits for what is under way and closes the database.
@@ -63,12 +64,45 @@ type Configuration interface {
 	// RemoveClient ends everything of the client: delegations, families, consents, device requests, and itself.
 	RemoveClient(ctx context.Context, clientID string, a Audit) error
 	PutProfile(ctx context.Context, p oauth.Profile, was int64, a Audit) error
+	// Settings is Load without the clients, for who needs profile and keys alone.
+	Settings(ctx context.Context) (Snapshot, error)
+	// Client reads one client.
+	Client(ctx context.Context, id string) (oauth.Client, error)
+	// ListClients lists clients by id, those after the given one, at most limit. With a search it lists those whose id
+	// or name holds the text, whatever the case.
+	ListClients(ctx context.Context, search, after string, limit int) ([]oauth.Client, error)
+	// Apply makes all changes of a file or none, in one transaction: ErrConflict where one of the versions is not the one
+	// in force. Each change is as by PutClient, RemoveClient and PutProfile.
+	Apply(ctx context.Context, changes Changeset) error
 	// AddKey stores a key unless one of the same use and algorithm activates at or after
 	// unlessAfter; it tells whether it stored it. So two nodes that rotate at once make one key.
 	AddKey(ctx context.Context, k token.WrappedKey, unlessAfter time.Time, a Audit) (bool, error)
 	// ReplaceKeys removes the keys with the given ids and adds others, all or nothing; ErrConflict
 	// where one of the ids is not there any more.
 	ReplaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, a Audit) error
+}
+
+// Changeset is what one file changes.
+type Changeset struct {
+	Profile *ProfileChange
+	Clients []ClientChange
+	// Audit is the record of the whole.
+	Audit Audit
+}
+
+// ProfileChange replaces the version Was of the profile.
+type ProfileChange struct {
+	Profile oauth.Profile
+	Was     int64
+	Audit   Audit
+}
+
+// ClientChange creates a client (Was is 0), replaces its version Was, or removes that version.
+type ClientChange struct {
+	Client oauth.Client
+	Was    int64
+	Remove bool
+	Audit  Audit
 }
 
 // Accounts are the users.
@@ -79,13 +113,27 @@ type Accounts interface {
 	Account(ctx context.Context, id oauth.ID) (oauth.Account, error)
 	// AccountByName finds by the case-folded user name, password hash included.
 	AccountByName(ctx context.Context, username string) (oauth.Account, error)
-	// ListAccounts lists by case-folded user name, those after the given one, at most limit.
-	ListAccounts(ctx context.Context, after string, limit int) ([]oauth.Account, error)
-	// UpdateAccount replaces user name, name, e-mail address and attributes of the version was.
+	// ListAccounts lists by case-folded user name, those after the given one, at most limit. With a search it lists
+	// those whose user name or e-mail address begins with the text, whatever the case.
+	ListAccounts(ctx context.Context, search, after string, limit int) ([]oauth.Account, error)
+	// CountAccounts counts what ListAccounts lists, for protocols that must tell (RFC 7644 §3.4.2).
+	CountAccounts(ctx context.Context, search string) (int, error)
+	// AccountByExternalID finds by the name in the directory that provisions it.
+	AccountByExternalID(ctx context.Context, externalID string) (oauth.Account, error)
+	// Operators lists the accounts that have a role, by case-folded user name.
+	Operators(ctx context.Context) ([]oauth.Account, error)
+	// UpdateAccount replaces user name, name, e-mail address, external ID and attributes of the version was.
 	UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a Audit) error
+	// SetRole gives the account a role, or takes it (empty). ErrConflict where that would leave no admin who is not locked.
+	SetRole(ctx context.Context, id oauth.ID, role oauth.Role, a Audit) error
+	// AdmitOperator spends the link and, in the same transaction, creates the account (was is 0; ErrConflict where its
+	// user name is taken) or sets password hash and role of the version was and unlocks it, ending what hung off it as
+	// SetPassword does. A *SpentError where the link was used before.
+	AdmitOperator(ctx context.Context, acc oauth.Account, was int64, link OneTime, a Audit) error
 	// SetPassword replaces the hash and ends every session, delegation, family and token of the account,
-	// save the session keep (zero for none) and what is not offline in it.
-	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit) error
+	// save the session keep (zero for none) and what is not offline in it. It spends the values, if any, in the same
+	// transaction: a *SpentError where one of them was used before.
+	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit, spends ...OneTime) error
 	// UpgradePasswordHash replaces the hash old by one of the same password; it ends nothing, and does
 	// nothing where the hash is not old any more.
 	UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash string) error
@@ -123,6 +171,60 @@ type Sessions interface {
 	EndSession(ctx context.Context, id oauth.ID, a Audit) (clientIDs []string, err error)
 	// EndChild removes one child session by its cookie; its parent lives on.
 	EndChild(ctx context.Context, cookieHash []byte) error
+	// EndSessions ends every session, delegation and family of the account. It tells which clients had a delegation.
+	EndSessions(ctx context.Context, accountID oauth.ID, a Audit) (clientIDs []string, err error)
+	// ListSessions lists live sessions, of the account or (zero) of all, newest first, those after the given place, at
+	// most limit.
+	ListSessions(ctx context.Context, accountID oauth.ID, now time.Time, after Place, limit int) ([]SessionRow, error)
+	// CountSessions counts the live sessions.
+	CountSessions(ctx context.Context, now time.Time) (int, error)
+}
+
+// Place is where in a list by age the next page begins; the zero Place is the beginning.
+type Place struct {
+	At time.Time
+	ID oauth.ID
+}
+
+// SessionRow is a session with whose it is.
+type SessionRow struct {
+	oauth.Session
+	Username string
+}
+
+// DelegationRow is a delegation with whose it is.
+type DelegationRow struct {
+	oauth.Delegation
+	Username string
+}
+
+// DelegationFilter narrows a list of delegations; zero fields narrow nothing.
+type DelegationFilter struct {
+	AccountID, SessionID oauth.ID
+	ClientID             string
+}
+
+// Tally counts what happened within ten minutes, on all nodes together.
+type Tally struct {
+	At    time.Time // the beginning of the ten minutes
+	Name  string
+	Count int64
+}
+
+// TallyStep is how long a tally counts.
+const TallyStep = 10 * time.Minute
+
+// The names of tallies.
+const (
+	TallySignIns = "sign_ins"
+	TallyTokens  = "tokens"
+)
+
+// Tallies are durable counts for people to look at: nodes add to them once in a while.
+type Tallies interface {
+	AddTallies(ctx context.Context, add []Tally) error
+	// TalliesSince lists them by time.
+	TalliesSince(ctx context.Context, since time.Time) ([]Tally, error)
 }
 
 // TokenStanding is what introspection needs beside the token itself; it holds no consent.
@@ -138,6 +240,10 @@ type Grants interface {
 	// account not locked and the client not disabled (else ErrEnded). It returns the delegation in
 	// force, whose ID is d.ID only if d was first.
 	Delegate(ctx context.Context, d oauth.Delegation, now time.Time, a Audit) (oauth.Delegation, error)
+	// ListDelegations lists live delegations as ListSessions lists sessions.
+	ListDelegations(ctx context.Context, f DelegationFilter, now time.Time, after Place, limit int) ([]DelegationRow, error)
+	// Consents lists what the account agreed to, by client.
+	Consents(ctx context.Context, accountID oauth.ID) ([]oauth.Consent, error)
 	// EndDelegation ends what a client was given within one session.
 	EndDelegation(ctx context.Context, id oauth.ID, a Audit) error
 	// GrantConsent adds the scope to what the user agreed to.
@@ -247,8 +353,8 @@ type Throttle interface {
 // Maintenance is what keeps the store small and honest.
 type Maintenance interface {
 	// Purge deletes at most limit expired rows of each kind (sessions by idle or absolute expiry with what hangs
-	// off them, families, device requests, revocations, one-time values an hour after they matter, audit records
-	// older than keepAudit) and tells how many went.
+	// off them, families, device requests, revocations, one-time values an hour after they matter, audit records and changes
+	// older than keepAudit, tallies older than 90 days) and tells how many went.
 	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error)
 	// Now is the database's clock.
 	Now(ctx context.Context) (time.Time, error)

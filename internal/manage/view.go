@@ -1,0 +1,76 @@
+package manage
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// ClientView is a client as operators see and write it: all but what its secrets are checked by.
+type ClientView struct {
+	oauth.Client
+	// These hide the client's.
+	SecretHash            *struct{} `json:"secret_hash,omitempty"`
+	WrappedSecret         *struct{} `json:"wrapped_secret,omitempty"`
+	RegistrationTokenHash *struct{} `json:"registration_token_hash,omitempty"`
+
+	Confidential bool     `json:"confidential"`
+	Secret       string   `json:"secret,omitempty"` // only at the moment it is made
+	Warnings     []string `json:"warnings,omitempty"`
+}
+
+// ViewClient shows a client.
+func ViewClient(c *oauth.Client) ClientView {
+	return ClientView{Client: *c, Confidential: !c.IsPublic(), Warnings: Warnings(c)}
+}
+
+// ReadClient reads what ViewClient shows. What is unknown is an error: it would be a setting that is silently not made.
+func ReadClient(text []byte) (oauth.Client, error) {
+	var view ClientView
+	if err := decodeStrictly(text, &view); err != nil {
+		return oauth.Client{}, err
+	}
+	return view.Client, nil
+}
+
+// ReplaceSettings gives a client all settings of another and leaves what is no setting: who it is, its secrets, and what
+// the server keeps of it.
+func ReplaceSettings(c, by *oauth.Client) {
+	was := *c
+	*c = cloneClient(*by)
+	c.ID, c.Version, c.RevokedBefore = was.ID, was.Version, was.RevokedBefore
+	c.SecretHash, c.WrappedSecret = was.SecretHash, was.WrappedSecret
+	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
+	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
+	if c.Name == "" {
+		c.Name = was.Name
+	}
+}
+
+// ProfileView is the profile as operators see and write it: all but the salt.
+type ProfileView struct {
+	oauth.Profile
+	PairwiseSalt *struct{} `json:"pairwise_salt,omitempty"` // hides the profile's
+	Warnings     []string  `json:"warnings,omitempty"`
+}
+
+// ViewProfile shows a profile.
+func ViewProfile(p *oauth.Profile) ProfileView {
+	return ProfileView{Profile: *p, Warnings: ProfileWarnings(p)}
+}
+
+// ReadProfile reads what ViewProfile shows, as ReadClient does.
+func ReadProfile(text []byte) (oauth.Profile, error) {
+	var view ProfileView
+	if err := decodeStrictly(text, &view); err != nil {
+		return oauth.Profile{}, err
+	}
+	return view.Profile, nil
+}
+
+func decodeStrictly(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
