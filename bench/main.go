@@ -3,6 +3,7 @@
 //
 //	go run ./bench           speed, on SQLite and PostgreSQL
 //	go run ./bench memory    what `usher demo` takes: memory, binary, time to start
+//	go run ./bench lists     what the lists of the admin pages cost in a small and in a large directory
 package main
 
 import (
@@ -33,10 +34,12 @@ func main() {
 		err = speed(ctx, args)
 	case "memory":
 		err = memory(ctx, args)
+	case "lists":
+		err = lists(ctx, args)
 	case "floor":
 		err = runFloor()
 	default:
-		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory", command)
+		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory or lists", command)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

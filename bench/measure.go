@@ -87,7 +87,7 @@ func (b *bench) onDatabase(ctx context.Context, kind string) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%s: %d signed-in users made in %.1f s\n", kind, b.accounts, time.Since(begin).Seconds())
-	n, err := startNode(b.binary, folder, address, w, b.cert)
+	n, err := startNode(b.binary, folder, address, w, b.cert, "admin_listen: off\n")
 	if err != nil {
 		return err
 	}

@@ -89,11 +89,12 @@ func baseURL(address string) string {
 }
 
 // startNode starts the binary on a database and waits until it answers.
-func startNode(binary, folder, address string, w *world, c certificate) (*node, error) {
+// There are no admin pages unless further settings say so.
+func startNode(binary, folder, address string, w *world, c certificate, further string) (*node, error) {
 	files := map[string]string{
 		"tls.crt": string(c.cert), "tls.key": string(c.key), "master.key": w.master.Encode(),
-		"usher.yaml": fmt.Sprintf("base_url: %s\nlisten: %s\nmetrics_listen: off\ntls_cert_file: %s\ntls_key_file: %s\nmaster_key_file: %s\ndatabase: %q\n",
-			baseURL(address), address, filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"), filepath.Join(folder, "master.key"), w.database),
+		"usher.yaml": fmt.Sprintf("base_url: %s\nlisten: %s\nmetrics_listen: off\ntls_cert_file: %s\ntls_key_file: %s\nmaster_key_file: %s\ndatabase: %q\n%s",
+			baseURL(address), address, filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"), filepath.Join(folder, "master.key"), w.database, further),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
