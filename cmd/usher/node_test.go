@@ -123,7 +123,7 @@ func TestDemoHealsAnInterruptedFirstStart(t *testing.T) {
 		}
 	}
 	d, _ = startDemo(t, dir)
-	if _, err := d.manager.Account(t.Context(), demoUser); err != nil {
+	if _, err := d.manager.AccountNamed(t.Context(), demoUser); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/sqlstore"
 	"github.com/usher-id/usher/internal/token"
@@ -58,7 +59,7 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	m := &manage.Manager{
-		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: actor(), InsecureAnyOrigin: c.InsecureAnyOrigin,
+		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin, InsecureAnyOrigin: c.InsecureAnyOrigin,
 	}
 	if _, err := opened.Load(ctx); errors.Is(err, store.ErrNotFound) {
 		if err := bootstrap(ctx, m, c); err != nil {

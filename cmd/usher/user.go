@@ -88,8 +88,8 @@ func userChange(s *storage) *cobra.Command {
 			if err := claims.apply(&oauth.Account{}); err != nil {
 				return err
 			}
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				_, after, err := m.ChangeAccount(ctx, args[0], func(acc *oauth.Account) {
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, found oauth.Account) error {
+				_, after, err := m.ChangeAccount(ctx, found.ID, func(acc *oauth.Account) {
 					set := func(flag string, field *string, value string) {
 						if cmd.Flags().Changed(flag) {
 							*field = value
@@ -125,8 +125,8 @@ func userSetPassword(s *storage) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				if err := m.SetPassword(ctx, args[0], password); err != nil {
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
+				if err := m.SetPassword(ctx, acc.ID, password); err != nil {
 					return err
 				}
 				return s.done(cmd, "password of "+args[0]+" changed; the user's sessions have ended")
@@ -135,16 +135,27 @@ func userSetPassword(s *storage) *cobra.Command {
 	}
 }
 
+// withUser is with, for what is about one user.
+func (s *storage) withUser(cmd *cobra.Command, name string, do func(context.Context, *manage.Manager, oauth.Account) error) error {
+	return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+		acc, err := m.AccountNamed(ctx, name)
+		if err != nil {
+			return err
+		}
+		return do(ctx, m, acc)
+	})
+}
+
 // userDo is a subcommand that does one thing to one user.
-func userDo(s *storage, use, short, done string, do func(*manage.Manager, context.Context, string) error) *cobra.Command {
+func userDo(s *storage, use, short, done string, do func(*manage.Manager, context.Context, oauth.ID) error) *cobra.Command {
 	return &cobra.Command{
 		Use:     use,
 		Short:   short,
 		Example: "  usher user " + use[:len(use)-len("NAME")] + "ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				if err := do(m, ctx, args[0]); err != nil {
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
+				if err := do(m, ctx, acc.ID); err != nil {
 					return err
 				}
 				return s.done(cmd, "user "+args[0]+" "+done)
@@ -160,8 +171,8 @@ func userWithdraw(s *storage) *cobra.Command {
 		Example: "  usher user withdraw-consent ann shop",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				if err := m.WithdrawConsent(ctx, args[0], args[1]); err != nil {
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
+				if err := m.WithdrawConsent(ctx, acc.ID, args[1]); err != nil {
 					return err
 				}
 				return s.done(cmd, "consent of "+args[0]+" for "+args[1]+" withdrawn")
@@ -180,17 +191,16 @@ func userList(s *storage) *cobra.Command {
 			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
 				users := []oauth.Account{}
 				rows := [][]string{{"USERNAME", "NAME", "E-MAIL", "LOCKED", "SUBJECT"}}
-				for after := ""; ; {
-					page, err := m.Accounts(ctx, after, userPage)
+				for cursor := ""; ; {
+					page, err := m.Accounts(ctx, "", cursor, userPage)
 					if err != nil {
 						return err
 					}
-					for _, u := range page {
+					for _, u := range page.Items {
 						rows = append(rows, []string{u.Username, u.Name, u.Email, yes(u.Locked), u.ID.String()})
-						after = u.Username
 					}
-					users = append(users, page...)
-					if len(page) < userPage {
+					users = append(users, page.Items...)
+					if cursor = page.Next; cursor == "" {
 						break
 					}
 				}
@@ -210,11 +220,7 @@ func userShow(s *storage) *cobra.Command {
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				u, err := m.Account(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return s.withUser(cmd, args[0], func(_ context.Context, _ *manage.Manager, u oauth.Account) error {
 				if s.asJSON {
 					return writeJSON(cmd.OutOrStdout(), u)
 				}
