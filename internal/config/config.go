@@ -32,6 +32,10 @@ type Config struct {
 	ProxyListen    string         `key:"proxy_listen" default:"off" help:"Address of a listener without TLS for a reverse proxy: it serves only peers in trusted_proxies, and only what they say came by https (X-Forwarded-Proto)."`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" help:"Addresses or networks (10.0.0.0/24) whose forwarded headers are believed."`
 
+	AdminListen      string `key:"admin_listen" default:"localhost:6749" help:"Address of the TLS listener of the admin pages and API, with the certificate of tls_cert_file; 'off' for none. Without a certificate there is none, unless it is asked for."`
+	AdminBaseURL     string `key:"admin_base_url" default:"https://localhost:6749" help:"The address under which operators reach the admin pages: https://host[:port], without a slash at the end. No other name is answered there."`
+	AdminProxyListen string `key:"admin_proxy_listen" default:"off" help:"Address of a listener without TLS for a reverse proxy before the admin pages, as proxy_listen is for the others. The proxy has to hand on the Host header."`
+
 	MTLSListen  string `key:"mtls_listen" default:"off" help:"Address of a TLS listener that asks for client certificates, for clients that authenticate or bind tokens by one (RFC 8705); it serves no page, and has the certificate of tls_cert_file. 'off' for none."`
 	MTLSBaseURL string `key:"mtls_base_url" help:"The address under which clients reach mtls_listen, as in https://mtls.login.example.com: published as mtls_endpoint_aliases. TLS must not end before it."`
 	MTLSCAFile  string `key:"mtls_ca_file" help:"PEM file with the CAs that issue the certificates of clients with tls_client_auth; clients with self-signed certificates need none."`
@@ -55,7 +59,8 @@ type Config struct {
 	InsecureMetricsAnyAddress bool   `key:"insecure_metrics_any_address" default:"false" help:"INSECURE: lets metrics_listen be an address that is not loopback; anybody who reaches it can read the metrics."`
 	InsecureAnyOrigin         bool   `key:"insecure_any_origin" default:"false" help:"INSECURE: lets a client allow the origin *, or http on a host that is not loopback. Every site could then receive its users' tokens."`
 
-	masterKey string // from the environment only
+	masterKey string            // from the environment only
+	origin    map[string]string // by key, as in faults
 }
 
 // MasterKey returns the text of the master key, from the environment or its file.

@@ -50,9 +50,10 @@ func load(s Sources, check func(*validator)) (Config, error) {
 	if s.File != "" {
 		l.readFile(s.File)
 	}
-	c := Config{masterKey: l.readEnviron(s.Environ)}
+	c := Config{masterKey: l.readEnviron(s.Environ), origin: l.origin}
 	l.readFlags(s.Flags)
 	l.decode(&c)
+	c.adminNeedsCertificate()
 	v := validator{Config: &c, origin: l.origin}
 	check(&v)
 	if faults := append(l.faults, v.faults...); len(faults) > 0 {
@@ -186,7 +187,7 @@ func (l *loader) decode(c *Config) {
 		known = append(known, f.Key)
 		value, given := values[f.Key]
 		if !given {
-			value, l.origin[f.Key] = f.Default, "default"
+			value, l.origin[f.Key] = f.Default, originDefault
 		}
 		if problem, fix := set(c, f, value); problem != "" {
 			l.fault(Fault{Key: f.Key, Origin: l.origin[f.Key], Problem: problem, Fix: fix})

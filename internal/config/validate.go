@@ -23,6 +23,7 @@ type validator struct {
 
 func (v *validator) all() {
 	v.baseURL()
+	v.admin()
 	v.listeners()
 	v.certificate()
 	v.mtls()
@@ -45,20 +46,30 @@ func (v *validator) fault(key, fix, problem string, args ...any) {
 }
 
 func (v *validator) baseURL() {
-	const fix = "write it as in https://login.example.com or https://localhost:8443"
-	u, err := url.Parse(v.BaseURL)
+	u := v.publicAddress("base_url", v.BaseURL, "write it as in https://login.example.com or https://localhost:8443")
 	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		v.fault("base_url", fix, "%q is not a web address", v.BaseURL)
-	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(v.BaseURL, "?#"):
-		v.fault("base_url", fix, "%q has more than scheme, host and port", v.BaseURL)
-	case strings.ToLower(u.Host) != u.Host || strings.HasSuffix(u.Host, ":") || u.Port() == "443" && u.Scheme == "https":
-		v.fault("base_url", "write the host in lower case and leave the default port out", "%q is not in the form in which browsers write it", v.BaseURL)
+	case u == nil:
 	case u.Scheme == "http" && !v.plaintext():
 		v.fault("base_url", "write https; TLS may also end at a proxy (proxy_listen)", "%q is not https", v.BaseURL)
 	case u.Scheme == "http" && !loopbackHost(u.Hostname()):
 		v.fault("base_url", "use localhost; http is for development on this machine only", "%q is not https, and its host is not loopback", v.BaseURL)
 	}
+}
+
+// publicAddress judges an address under which browsers come; nil where it is none.
+func (v *validator) publicAddress(key, address, fix string) *url.URL {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		v.fault(key, fix, "%q is not a web address", address)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(address, "?#"):
+		v.fault(key, fix, "%q has more than scheme, host and port", address)
+	case strings.ToLower(u.Host) != u.Host || strings.HasSuffix(u.Host, ":") || u.Port() == "443" && u.Scheme == "https":
+		v.fault(key, "write the host in lower case and leave the default port out", "%q is not in the form in which browsers write it", address)
+	default:
+		return u
+	}
+	return nil
 }
 
 // mtls judges the listener for client certificates. A proxy that ends TLS would end the proof with it.
@@ -170,8 +181,10 @@ func (v *validator) listeners() {
 		return host, true
 	}
 	check("listen", v.Listen)
+	check("admin_listen", v.AdminListen)
 	check("mtls_listen", v.MTLSListen)
 	check("proxy_listen", v.ProxyListen)
+	check("admin_proxy_listen", v.AdminProxyListen)
 	if host, ok := check("insecure_plaintext_listener", v.InsecurePlaintextListener); ok && !loopbackHost(host) {
 		v.fault("insecure_plaintext_listener", "use localhost, or TLS (listen), or a proxy (proxy_listen)", "%s is not loopback: tokens would travel unencrypted", v.InsecurePlaintextListener)
 	}
@@ -217,8 +230,10 @@ func (v *validator) certificate() {
 }
 
 func (v *validator) proxies() {
-	if on(v.ProxyListen) && len(v.TrustedProxies) == 0 {
-		v.fault("trusted_proxies", "list the addresses from which the proxy connects", "proxy_listen serves only trusted proxies, and there are none")
+	for _, l := range [][2]string{{"proxy_listen", v.ProxyListen}, {"admin_proxy_listen", v.AdminProxyListen}} {
+		if on(l[1]) && len(v.TrustedProxies) == 0 {
+			v.fault("trusted_proxies", "list the addresses from which the proxy connects", "%s serves only trusted proxies, and there are none", l[0])
+		}
 	}
 	for _, p := range v.TrustedProxies {
 		if p.Bits() == 0 {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/token"
 )
 
 // exchange trades a user's access token, which the client got from whoever calls it, for one of its own (RFC 8693): for
@@ -43,7 +44,7 @@ func (s *Server) exchange(q *tokenRequest) (*oauth.TokenResponse, *oauth.Error) 
 // subjectOf finds the subject token. It has to be a user's, good right now, and where it is bound to a key, the request has
 // to prove that very key: whoever merely found such a token must not turn it into one of their own.
 func (s *Server) subjectOf(q *tokenRequest, request *oauth.ExchangeRequest) (*activeToken, *oauth.Error) {
-	if request.Subject == oauth.TokenTypeJWT && !isJWT(request.SubjectToken) {
+	if request.Subject == oauth.TokenTypeJWT && !token.IsJWT(request.SubjectToken) {
 		return nil, oauth.BadSubject
 	}
 	active, err := s.activeToken(q.Request, request.SubjectToken)

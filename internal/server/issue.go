@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -20,9 +19,6 @@ const (
 	typAccessToken = token.TypeAccess // RFC 9068 §2.1
 	typIDToken     = token.TypeJWT
 )
-
-// isJWT tells the two formats of access tokens apart: a handle has no dot.
-func isJWT(accessToken string) bool { return strings.Count(accessToken, ".") == 2 }
 
 func newID() (id oauth.ID) {
 	rand.Read(id[:])

@@ -2,6 +2,8 @@ package token
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -24,6 +26,25 @@ func (r *Ring) OpenAccess(text string) (oauth.AccessToken, error) {
 		return oauth.AccessToken{}, err
 	}
 	return DecodeAccess(plain)
+}
+
+// IsJWT tells the two formats of access tokens apart: a handle has no dot.
+func IsJWT(accessToken string) bool { return strings.Count(accessToken, ".") == 2 }
+
+// OpenAnyAccess reads an access token of either format that the issuer made. As OpenAccess, it does not judge it.
+func (r *Ring) OpenAnyAccess(text, issuer string) (oauth.AccessToken, error) {
+	if !IsJWT(text) {
+		return r.OpenAccess(text)
+	}
+	claims, _, err := r.Verify(text, TypeAccess)
+	if err != nil {
+		return oauth.AccessToken{}, err
+	}
+	var j oauth.JWTAccessToken
+	if err := json.Unmarshal(claims, &j); err != nil || j.Issuer != issuer { // RFC 9068 §4
+		return oauth.AccessToken{}, ErrInvalid
+	}
+	return j.AccessToken(), nil
 }
 
 // EncodeAccess writes a token in a compact binary form, for it is sealed for each renewal and sent with

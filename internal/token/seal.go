@@ -27,6 +27,9 @@ const (
 	KindDeviceCode   Kind = "device_code"  // device codes (RFC 8628)
 	KindNonce        Kind = "nonce"        // DPoP nonces
 	KindRegistration Kind = "registration" // initial access tokens for client registration
+
+	KindAdminSession Kind = "admin_session" // cookies of signed-in operators
+	KindAdminFlow    Kind = "admin_flow"    // cookies of operators who are signing in
 )
 
 // kinds lists every kind with the prefix of its text. What applications hold has one that secret
@@ -34,6 +37,7 @@ const (
 var kinds = map[Kind]string{
 	KindAccess: AccessPrefix, KindFlow: "", KindDevice: "", KindCode: CodePrefix, KindRefresh: RefreshPrefix, KindRequest: "",
 	KindDeviceCode: "usher_dc_", KindNonce: "", KindRegistration: "usher_it_",
+	KindAdminSession: "", KindAdminFlow: "",
 }
 
 // The prefixes that begin what applications hold: access tokens (handles), refresh tokens, authorization codes.

@@ -9,7 +9,7 @@ import (
 )
 
 // Cookie is one of our cookies. All carry the __Host- prefix (RFC 6265bis §4.1.3.2): Secure, no Domain,
-// Path=/, so that no other host can plant one. SameSite=None, since apps frame us from other sites; what
+// Path=/, so that no other host can plant one. Those of the runtime are SameSite=None, since apps frame us from other sites; what
 // that would open is closed by http.CrossOriginProtection and the Sec-Fetch-Dest rule.
 type Cookie struct {
 	Name string
@@ -17,6 +17,8 @@ type Cookie struct {
 	Partitioned bool
 	// Readable lets the script of our own pages read the cookie: for what is no secret.
 	Readable bool
+	// SameSite is None where zero: a cookie that no frame of another site needs says more.
+	SameSite http.SameSite
 	// Lifetime keeps the cookie over a restart of the browser; 0 ends with it.
 	Lifetime time.Duration
 }
@@ -25,7 +27,7 @@ type Cookie struct {
 func (c Cookie) Set(w http.ResponseWriter, value string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: c.Name, Value: value, Path: "/", Secure: true, HttpOnly: !c.Readable,
-		SameSite: http.SameSiteNoneMode, Partitioned: c.Partitioned, MaxAge: int(c.Lifetime / time.Second),
+		SameSite: c.sameSite(), Partitioned: c.Partitioned, MaxAge: int(c.Lifetime / time.Second),
 	})
 }
 
@@ -33,8 +35,15 @@ func (c Cookie) Set(w http.ResponseWriter, value string) {
 func (c Cookie) Clear(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{
 		Name: c.Name, Path: "/", Secure: true, HttpOnly: !c.Readable,
-		SameSite: http.SameSiteNoneMode, Partitioned: c.Partitioned, MaxAge: -1,
+		SameSite: c.sameSite(), Partitioned: c.Partitioned, MaxAge: -1,
 	})
+}
+
+func (c Cookie) sameSite() http.SameSite {
+	if c.SameSite == 0 {
+		return http.SameSiteNoneMode
+	}
+	return c.SameSite
 }
 
 // Read returns the cookie's value; empty where the browser sent none.
