@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/oauth"
@@ -43,62 +47,92 @@ func (m *Manager) AccountNamed(ctx context.Context, username string) (oauth.Acco
 	return acc, err
 }
 
-// CreateAccount adds a user with a password.
+// CreateAccount adds a user. Without a password, a link has to follow before the user can sign in. A role comes by SetRole
+// alone.
 func (m *Manager) CreateAccount(ctx context.Context, acc oauth.Account, password string) (oauth.Account, error) {
 	var f faults
 	validateAccount(&f, &acc)
-	if err := authn.CheckNewPassword(acc.Username, password); err != nil {
-		f.add("password", "%v", err)
+	if password != "" {
+		validatePassword(&f, acc.Username, password)
 	}
 	if err := f.err(); err != nil {
 		return acc, err
 	}
 	var err error
-	if acc.PasswordHash, err = authn.HashPassword(password); err != nil {
-		return acc, err
-	}
 	if acc.ID, err = m.newID(); err != nil {
 		return acc, err
 	}
-	acc.Created = m.Now()
-	a, err := m.auditAccount(store.EventAccountCreated, acc, "")
-	if err != nil {
-		return acc, err
+	acc.PasswordHash, acc.Role, acc.Created, acc.Version = "", "", m.Now(), 0
+	if password != "" {
+		if acc.PasswordHash, err = authn.HashPassword(password); err != nil {
+			return acc, err
+		}
 	}
-	err = m.Store.CreateAccount(ctx, acc, a)
-	if errors.Is(err, store.ErrConflict) {
-		return acc, Invalid{{"username", fmt.Sprintf("there is a user %s already", acc.Username)}}
-	}
-	if err != nil {
+	if err := m.createAccount(ctx, acc, ""); err != nil {
 		return acc, err
 	}
 	return m.Store.Account(ctx, acc.ID)
 }
 
-// ChangeAccount reads an account, lets change edit user name, name, e-mail address and attributes, and stores it.
-// Where somebody else was faster it begins anew, so change may run more than once.
+func (m *Manager) createAccount(ctx context.Context, acc oauth.Account, detail string) error {
+	a, err := m.accountAudit(store.EventAccountCreated, nil, &acc, detail)
+	if err != nil {
+		return err
+	}
+	err = m.Store.CreateAccount(ctx, acc, a)
+	if errors.Is(err, store.ErrConflict) {
+		return nameTaken(acc.Username)
+	}
+	return err
+}
+
+func nameTaken(username string) error {
+	return Invalid{{"username", fmt.Sprintf("there is a user %s already", username)}}
+}
+
+// ChangeAccount reads an account, lets change edit user name, name, e-mail address, external ID and attributes, and stores it;
+// whatever else change edits stays as it was. Where somebody else was faster it begins anew, so change may run more
+// than once.
 func (m *Manager) ChangeAccount(ctx context.Context, id oauth.ID, change func(*oauth.Account)) (before, after oauth.Account, err error) {
 	err = retry(ctx, func() error {
-		if before, err = m.Store.Account(ctx, id); err != nil {
+		if before, err = m.accountToChange(ctx, id); err != nil {
 			return err
 		}
+		edited := before
+		change(&edited)
 		after = before
-		change(&after)
+		after.Username, after.Name, after.Email = edited.Username, edited.Name, edited.Email
+		after.ExternalID, after.Attributes = edited.ExternalID, edited.Attributes
 		var f faults
 		validateAccount(&f, &after)
 		if err := f.err(); err != nil {
 			return err
 		}
+		if len(Diff(accountDocument(&before), accountDocument(&after))) == 0 {
+			return nil
+		}
 		if err := m.nameIsFree(ctx, after); err != nil {
 			return err
 		}
-		a, err := m.auditAccount(store.EventAccountChanged, after, "")
+		a, err := m.accountAudit(store.EventAccountChanged, &before, &after, "")
 		if err != nil {
 			return err
 		}
 		return m.Store.UpdateAccount(ctx, after, before.Version, a)
 	})
 	return before, after, err
+}
+
+// accountToChange reads an account for who acts to change something of it: an admin, where it is an operator's.
+func (m *Manager) accountToChange(ctx context.Context, id oauth.ID) (oauth.Account, error) {
+	acc, err := m.Account(ctx, id)
+	if err != nil {
+		return acc, err
+	}
+	if err := m.mayTouch(&acc); err != nil {
+		return acc, err
+	}
+	return acc, m.expect(acc.Version, acc)
 }
 
 // nameIsFree tells a taken user name from a change by somebody else: to the store both are conflicts.
@@ -110,29 +144,36 @@ func (m *Manager) nameIsFree(ctx context.Context, acc oauth.Account) error {
 	case err != nil:
 		return err
 	case other.ID != acc.ID:
-		return Invalid{{"username", fmt.Sprintf("there is a user %s already", other.Username)}}
+		return nameTaken(other.Username)
 	}
 	return nil
 }
 
 // SetPassword gives a user a new password and ends everything that the old one had opened.
 func (m *Manager) SetPassword(ctx context.Context, id oauth.ID, password string) error {
-	acc, err := m.Account(ctx, id)
+	acc, err := m.accountToChange(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := authn.CheckNewPassword(acc.Username, password); err != nil {
-		return Invalid{{"password", err.Error()}}
+	return m.setPassword(ctx, acc, password, "")
+}
+
+func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, detail string, spends ...store.OneTime) error {
+	var f faults
+	validatePassword(&f, acc.Username, password)
+	if err := f.err(); err != nil {
+		return err
 	}
 	hash, err := authn.HashPassword(password)
 	if err != nil {
 		return err
 	}
-	a, err := m.auditAccount(store.EventPasswordChanged, acc, "")
+	a, err := m.eventAudit(store.EventPasswordChanged, store.KindAccount, acc.ID.String(), detail)
 	if err != nil {
 		return err
 	}
-	return m.Store.SetPassword(ctx, acc.ID, hash, oauth.ID{}, a)
+	a.AccountID = acc.ID
+	return m.Store.SetPassword(ctx, acc.ID, hash, oauth.ID{}, a, spends...)
 }
 
 // LockAccount keeps a user out and ends the user's sessions.
@@ -146,34 +187,39 @@ func (m *Manager) UnlockAccount(ctx context.Context, id oauth.ID) error {
 }
 
 func (m *Manager) setLocked(ctx context.Context, id oauth.ID, locked bool, event store.Event) error {
-	acc, err := m.Account(ctx, id)
+	before, err := m.accountToChange(ctx, id)
 	if err != nil {
 		return err
 	}
-	a, err := m.auditAccount(event, acc, "")
+	after := before
+	after.Locked = locked
+	a, err := m.accountAudit(event, &before, &after, "")
 	if err != nil {
 		return err
 	}
-	return m.Store.SetLocked(ctx, acc.ID, locked, a)
+	return m.Store.SetLocked(ctx, id, locked, a)
 }
 
 // RemoveAccount removes a user and all that hangs off the account.
 func (m *Manager) RemoveAccount(ctx context.Context, id oauth.ID) error {
-	acc, err := m.Account(ctx, id)
+	acc, err := m.accountToChange(ctx, id)
 	if err != nil {
 		return err
 	}
-	a, err := m.auditAccount(store.EventAccountRemoved, acc, acc.Username)
+	a, err := m.accountAudit(store.EventAccountRemoved, &acc, nil, acc.Username)
 	if err != nil {
 		return err
 	}
-	return m.Store.RemoveAccount(ctx, acc.ID, a)
+	return m.Store.RemoveAccount(ctx, id, a)
 }
 
 // WithdrawConsent takes back what a user agreed to for a client, and ends what the client was given.
 func (m *Manager) WithdrawConsent(ctx context.Context, id oauth.ID, clientID string) error {
 	acc, err := m.Account(ctx, id)
 	if err != nil {
+		return err
+	}
+	if err := m.mayTouch(&acc); err != nil {
 		return err
 	}
 	if _, err := m.Client(ctx, clientID); err != nil {
@@ -191,14 +237,16 @@ func (m *Manager) auditAccount(event store.Event, acc oauth.Account, detail stri
 	return m.audit(event, func(a *store.Audit) { a.AccountID, a.Detail = acc.ID, detail })
 }
 
-// validateAccount reports what is wrong, and brings the user name into the form in which it is stored.
+// validateAccount reports what is wrong, and brings names into the form in which they are stored.
 func validateAccount(f *faults, acc *oauth.Account) {
 	if clean, err := authn.CleanUsername(acc.Username); err != nil {
 		f.add("username", "%v", err)
 	} else {
 		acc.Username = clean
 	}
-	validateName(f, "name", acc.Name)
+	acc.Name = norm.NFC.String(acc.Name)
+	validateText(f, "name", acc.Name)
+	validateText(f, "external_id", acc.ExternalID)
 	validateAttributes(f, acc)
 	if acc.Email != "" {
 		validateName(f, "email", acc.Email)
@@ -206,5 +254,26 @@ func validateAccount(f *faults, acc *oauth.Account) {
 		if !ok || local == "" || domain == "" || len(acc.Email) > maxEmailAddrLength || strings.ContainsAny(acc.Email, " \t<>,") {
 			f.add("email", "%.100q is not an e-mail address, as in ann@example.com", acc.Email)
 		}
+	}
+}
+
+// validateText accepts what people write in any script, marks of direction and joiners (of emoji, too) included. Which
+// reads how is for whoever shows it.
+func validateText(f *faults, field, text string) {
+	if utf8.RuneCountInString(text) > maxNameLength || !utf8.ValidString(text) {
+		f.add(field, "it has more than %d characters, or is not UTF-8", maxNameLength)
+		return
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			f.add(field, "%q is a control character", r)
+			return
+		}
+	}
+}
+
+func validatePassword(f *faults, username, password string) {
+	if err := authn.CheckNewPassword(username, password); err != nil {
+		f.add("password", "%v", err)
 	}
 }

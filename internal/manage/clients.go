@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -34,54 +33,28 @@ func (m *Manager) ListClients(ctx context.Context, search, cursor string, limit 
 	return pageOf(list, limit, func(c oauth.Client) string { return textPlace(c.ID) }), err
 }
 
-// TryLifetime is how long a trial origin is allowed.
-const TryLifetime = 10 * time.Minute
-
-// TryClient allows the origin of the admin pages for the client, for TryLifetime.
-func (m *Manager) TryClient(ctx context.Context, id string) (until time.Time, err error) {
-	return until, errors.ErrUnsupported
-}
-
-// ReleaseClient gives a client that a file manages back to operators.
-func (m *Manager) ReleaseClient(ctx context.Context, id string) error { return errors.ErrUnsupported }
-
-// Snippet is ready-made code for an app, with a client's values in it.
-type Snippet struct {
-	Framework string `json:"framework"` // "javascript", "angular", "react"
-	Language  string `json:"language"`  // of the code, as in "html"
-	Code      string `json:"code"`
-}
-
-// Snippets are the ready-made code for a client's app.
-func (m *Manager) Snippets(ctx context.Context, id string) ([]Snippet, error) {
-	return nil, errors.ErrUnsupported
-}
-
 // Client finds a client; the error is a store.ErrNotFound where there is none.
 func (m *Manager) Client(ctx context.Context, id string) (oauth.Client, error) {
-	snap, err := m.load(ctx)
-	if err != nil {
-		return oauth.Client{}, err
+	c, err := m.Store.Client(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) {
+		return c, err
 	}
-	return clientOf(snap, id)
-}
-
-func clientOf(snap store.Snapshot, id string) (oauth.Client, error) {
-	i := slices.IndexFunc(snap.Clients, func(c oauth.Client) bool { return c.ID == id })
-	if i < 0 {
-		return oauth.Client{}, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+	if _, err := m.settings(ctx); err != nil {
+		return c, err
 	}
-	return snap.Clients[i], nil
+	return c, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 }
 
 // CreatePublicClient registers a client without a secret: a single page app, or one that authenticates by keys.
 func (m *Manager) CreatePublicClient(ctx context.Context, c oauth.Client) error {
 	c.SecretHash, c.WrappedSecret = nil, nil
+	keepServers(&c, &oauth.Client{})
 	return m.create(ctx, &c)
 }
 
 // CreateConfidentialClient registers a client with a generated secret, which is never shown again.
 func (m *Manager) CreateConfidentialClient(ctx context.Context, c oauth.Client) (secret string, err error) {
+	keepServers(&c, &oauth.Client{})
 	if secret, err = m.giveSecret(&c); err != nil {
 		return "", err
 	}
@@ -92,46 +65,58 @@ func (m *Manager) CreateConfidentialClient(ctx context.Context, c oauth.Client) 
 }
 
 func (m *Manager) create(ctx context.Context, c *oauth.Client) error {
+	if err := reserved(c.ID); err != nil {
+		return err
+	}
 	return retry(ctx, func() error {
-		snap, err := m.load(ctx)
+		settings, err := m.settings(ctx)
 		if err != nil {
 			return err
 		}
-		if err := m.prepare(ctx, c, &snap); err != nil {
+		if err := m.prepare(ctx, nil, c, &settings); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(snap.Clients, func(other oauth.Client) bool { return other.ID == c.ID }) {
+		switch _, err := m.Store.Client(ctx, c.ID); {
+		case err == nil:
 			return Invalid{{"id", fmt.Sprintf("there is a client %s already; choose another id, or change that one", c.ID)}}
+		case !errors.Is(err, store.ErrNotFound):
+			return err
 		}
-		if tooManyRegistered(c, snap.Clients) {
-			return store.ErrTooMany
+		if err := m.roomFor(ctx, c); err != nil {
+			return err
 		}
-		return m.put(ctx, *c, 0, "created")
+		return m.put(ctx, store.EventClientChanged, nil, c, "created")
 	})
 }
 
-// prepare settles what follows from what was asked, validates all, and sees to what the profile has to have for it.
-func (m *Manager) prepare(ctx context.Context, c *oauth.Client, snap *store.Snapshot) error {
+// prepare settles what follows from what was asked, validates all, and sees to what the profile has to have for it. The
+// client before is nil where there is none.
+func (m *Manager) prepare(ctx context.Context, before, c *oauth.Client, settings *store.Snapshot) error {
 	settleAuthentication(c)
 	settleSubject(c)
-	if err := m.validateClient(c, &snap.Profile); err != nil {
+	if err := m.validateClient(c, &settings.Profile); err != nil {
 		return err
 	}
-	stored, _ := clientOf(*snap, c.ID)
-	if len(c.WrappedSecret) > 0 && !bytes.Equal(c.WrappedSecret, stored.WrappedSecret) {
+	if len(c.WrappedSecret) > 0 && (before == nil || !bytes.Equal(c.WrappedSecret, before.WrappedSecret)) {
 		// A secret under another master key than the keys' could never be opened again.
-		if _, err := token.NewRing(snap.Keys, m.Master, ""); err != nil {
+		if _, err := token.NewRing(settings.Keys, m.Master, ""); err != nil {
 			return err
 		}
 	}
-	return m.ensureSalt(ctx, c, snap)
+	if err := onlyDisabled(before, c); err != nil {
+		return err
+	}
+	return m.ensureSalt(ctx, c, settings)
 }
 
-// ChangeClient reads a client, lets change edit it, and stores it; it returns the client before and
-// after. Where somebody else was faster it begins anew, so change may run more than once.
+// ChangeClient reads a client, lets change edit its settings, and stores it; it returns the client before and
+// after. Where somebody else was faster it begins anew, so change may run more than once. A client that a file manages
+// can be disabled, and nothing else.
 func (m *Manager) ChangeClient(ctx context.Context, id string, change func(*oauth.Client)) (before, after oauth.Client, err error) {
 	return m.changeClient(ctx, id, func(c *oauth.Client) error {
+		was := cloneClient(*c)
 		change(c)
+		keepServers(c, &was)
 		return nil
 	})
 }
@@ -139,36 +124,50 @@ func (m *Manager) ChangeClient(ctx context.Context, id string, change func(*oaut
 // ChangeClientAndSecret is ChangeClient, with a new secret for the client as it then is.
 func (m *Manager) ChangeClientAndSecret(ctx context.Context, id string, change func(*oauth.Client)) (after oauth.Client, secret string, err error) {
 	_, after, err = m.changeClient(ctx, id, func(c *oauth.Client) (err error) {
+		was := cloneClient(*c)
 		change(c)
+		keepServers(c, &was)
 		secret, err = m.giveSecret(c)
 		return err
 	})
 	return after, secret, err
 }
 
+// changeClient stores what change makes of a client; where that is nothing, it writes nothing.
 func (m *Manager) changeClient(ctx context.Context, id string, change func(*oauth.Client) error) (before, after oauth.Client, err error) {
+	if err := reserved(id); err != nil {
+		return before, after, err
+	}
 	err = retry(ctx, func() error {
-		snap, err := m.load(ctx)
+		settings, err := m.settings(ctx)
 		if err != nil {
 			return err
 		}
-		c, err := clientOf(snap, id)
-		if err != nil {
+		if before, err = m.Client(ctx, id); err != nil {
 			return err
 		}
-		before, after = c, cloneClient(c)
+		if err := m.expect(before.Version, before); err != nil {
+			return err
+		}
+		after = cloneClient(before)
 		if err := change(&after); err != nil {
 			return err
 		}
-		after.ID = id
+		after.ID, after.Version = before.ID, before.Version
+		if err := managedClient(&before, &after); err != nil {
+			return err
+		}
 		if after.Disabled && !before.Disabled {
 			// Tokens without a user hang off the client, and must not come back with it.
 			after.RevokedBefore = m.Now()
 		}
-		if err := m.prepare(ctx, &after, &snap); err != nil {
+		if err := m.prepare(ctx, &before, &after, &settings); err != nil {
 			return err
 		}
-		return m.put(ctx, after, c.Version, "changed")
+		if sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
+			return nil
+		}
+		return m.put(ctx, store.EventClientChanged, &before, &after, "changed")
 	})
 	return before, after, err
 }
@@ -184,52 +183,47 @@ func cloneClient(c oauth.Client) oauth.Client {
 	return c
 }
 
-// ResetSecret gives a client a new secret; the old one is worth nothing from then on. A public
-// client becomes a confidential one.
-func (m *Manager) ResetSecret(ctx context.Context, id string) (secret string, err error) {
-	_, secret, err = m.ChangeClientAndSecret(ctx, id, func(c *oauth.Client) {
-		if c.AuthMethod == oauth.AuthNone {
-			c.AuthMethod = ""
-		}
-	})
-	return secret, err
-}
-
-// giveSecret makes a secret and keeps of it what the client's method needs.
-func (m *Manager) giveSecret(c *oauth.Client) (secret string, err error) {
-	if !usesSecret(c.AuthMethod) {
-		return "", Invalid{{"token_endpoint_auth_method", fmt.Sprintf("%s goes without a secret: choose a method that has one, as in client_secret_basic", c.AuthMethod)}}
-	}
-	if secret, c.SecretHash, err = m.newSecret(); err != nil {
-		return "", err
-	}
-	c.WrappedSecret = nil
-	if c.AuthMethod != oauth.AuthSecretJWT {
-		return secret, nil
-	}
-	if err := noMaster(m.Master); err != nil {
-		return "", err
-	}
-	c.WrappedSecret, err = m.Master.WrapSecret(m.Rand, c.ID, secret)
-	return secret, err
+// keepServers keeps what the server alone sets from being set by a form or a document (mass assignment).
+func keepServers(c, was *oauth.Client) {
+	c.RevokedBefore, c.Version = was.RevokedBefore, was.Version
+	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
+	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
 }
 
 // RemoveClient ends everything of the client and removes it.
 func (m *Manager) RemoveClient(ctx context.Context, id string) error {
-	if _, err := m.Client(ctx, id); err != nil {
+	if err := reserved(id); err != nil {
 		return err
 	}
-	a, err := m.audit(store.EventClientRemoved, func(a *store.Audit) { a.ClientID = id })
-	if err != nil {
-		return err
-	}
-	return m.Store.RemoveClient(ctx, id, a)
+	return retry(ctx, func() error {
+		c, err := m.Client(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := m.expect(c.Version, c); err != nil {
+			return err
+		}
+		if err := managedClient(&c, nil); err != nil {
+			return err
+		}
+		a, err := m.clientAudit(store.EventClientRemoved, &c, nil, "")
+		if err != nil {
+			return err
+		}
+		// By version, so that what was removed is what the history shows.
+		return m.Store.Apply(ctx, store.Changeset{Clients: []store.ClientChange{{Client: c, Was: c.Version, Remove: true, Audit: a}}})
+	})
 }
 
-func (m *Manager) put(ctx context.Context, c oauth.Client, was int64, detail string) error {
-	a, err := m.audit(store.EventClientChanged, func(a *store.Audit) { a.ClientID, a.Detail = c.ID, detail })
+// put creates a client (before is nil) or replaces its version.
+func (m *Manager) put(ctx context.Context, event store.Event, before, after *oauth.Client, detail string) error {
+	was := int64(0)
+	if before != nil {
+		was = before.Version
+	}
+	a, err := m.clientAudit(event, before, after, detail+secretDetail(before, after))
 	if err != nil {
 		return err
 	}
-	return m.Store.PutClient(ctx, c, was, a)
+	return m.Store.PutClient(ctx, *after, was, a)
 }

@@ -25,7 +25,7 @@ type KeyInfo struct {
 
 // Keys lists the keys by use and algorithm, in the order in which they come into force.
 func (m *Manager) Keys(ctx context.Context) ([]KeyInfo, error) {
-	snap, err := m.load(ctx)
+	snap, err := m.settings(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (m *Manager) addKey(ctx context.Context, keys []token.WrappedKey, need toke
 	if err != nil {
 		return k, false, err
 	}
-	a, err := m.audit(store.EventKeyAdded, func(a *store.Audit) { a.Detail = DescribeKey(k) })
+	a, err := m.eventAudit(store.EventKeyAdded, store.KindKeys, "", DescribeKey(k))
 	if err != nil {
 		return k, false, err
 	}
@@ -118,7 +118,7 @@ func (m *Manager) RevokeKey(ctx context.Context, id string) (replacement *token.
 // key is lost. Sessions live on; every token and every sign-in under way is worth nothing.
 func (m *Manager) ResetKeys(ctx context.Context) error {
 	return retry(ctx, func() error {
-		snap, err := m.load(ctx)
+		snap, err := m.settings(ctx)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (m *Manager) ChangeMaster(ctx context.Context, to token.Master) error {
 // openKeys reads the keys and makes sure that the master key opens them: a key that is added under
 // another would stop every node.
 func (m *Manager) openKeys(ctx context.Context) ([]token.WrappedKey, error) {
-	snap, err := m.load(ctx)
+	snap, err := m.settings(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (m *Manager) openKeys(ctx context.Context) ([]token.WrappedKey, error) {
 }
 
 func (m *Manager) replaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, detail string) error {
-	a, err := m.audit(store.EventKeysReplaced, func(a *store.Audit) { a.Detail = detail })
+	a, err := m.eventAudit(store.EventKeysReplaced, store.KindKeys, "", detail)
 	if err != nil {
 		return err
 	}

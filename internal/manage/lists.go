@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -68,11 +69,47 @@ func (m *Manager) Delegations(ctx context.Context, f store.DelegationFilter, cur
 
 // EndSession ends a session and what hangs off it. Ending what is over is no error.
 func (m *Manager) EndSession(ctx context.Context, id oauth.ID) error {
-	a, err := m.audit(store.EventSessionsEnded, func(a *store.Audit) { a.SessionID = id })
+	st, err := m.Store.StandingOf(ctx, id, "")
+	return m.end(ctx, st, err, store.EventSessionsEnded, func(a store.Audit) error {
+		a.SessionID = id
+		_, err := m.Store.EndSession(ctx, id, a)
+		return err
+	})
+}
+
+// EndDelegation ends what a client was given within one session: its tokens are worth nothing from then on.
+func (m *Manager) EndDelegation(ctx context.Context, id oauth.ID) error {
+	st, err := m.Store.TokenStanding(ctx, oauth.AccessToken{DelegationID: id})
+	return m.end(ctx, st.Standing, err, store.EventDelegationEnded, func(a store.Audit) error {
+		a.Detail, a.SessionID = id.String(), st.Session.ID
+		if st.Delegation != nil {
+			a.ClientID = st.Delegation.ClientID
+		}
+		return m.Store.EndDelegation(ctx, id, a)
+	})
+}
+
+// end ends what belongs to the account of a standing, given how reading that went: an operator's belongs to admins. What
+// is not there is over; an admin's word goes to the store all the same, whatever a read says.
+func (m *Manager) end(ctx context.Context, st oauth.Standing, err error, event store.Event, end func(store.Audit) error) error {
+	acc := st.Account
 	if err == nil {
-		_, err = m.Store.EndSession(ctx, id, a)
+		acc, err = m.Store.Account(ctx, acc.ID) // with its role, which a standing leaves out
 	}
-	return err
+	switch {
+	case errors.Is(err, store.ErrNotFound) && !m.Role.AtLeast(oauth.RoleAdmin):
+		return nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	if err := m.mayTouch(&acc); err != nil {
+		return err
+	}
+	a, err := m.audit(event, func(a *store.Audit) { a.AccountID = acc.ID })
+	if err != nil {
+		return err
+	}
+	return end(a)
 }
 
 // EndAccountSessions signs a user out everywhere: every session, delegation and refresh token ends.
@@ -81,20 +118,14 @@ func (m *Manager) EndAccountSessions(ctx context.Context, id oauth.ID) error {
 	if err != nil {
 		return err
 	}
+	if err := m.mayTouch(&acc); err != nil {
+		return err
+	}
 	a, err := m.auditAccount(store.EventSessionsEnded, acc, "all")
 	if err == nil {
 		_, err = m.Store.EndSessions(ctx, id, a)
 	}
 	return err
-}
-
-// EndDelegation ends what a client was given within one session: its tokens are worth nothing from then on.
-func (m *Manager) EndDelegation(ctx context.Context, id oauth.ID) error {
-	a, err := m.audit(store.EventDelegationEnded, func(a *store.Audit) { a.Detail = id.String() })
-	if err != nil {
-		return err
-	}
-	return m.Store.EndDelegation(ctx, id, a)
 }
 
 // Consents lists what a user agreed to.

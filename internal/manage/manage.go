@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -37,6 +38,9 @@ type Manager struct {
 	Issuer, BaseURL, AdminURL string
 	// InsecureAnyOrigin lets clients allow every origin.
 	InsecureAnyOrigin bool
+
+	// note is added to the detail of each audit record.
+	note string
 }
 
 // Fault is one thing that is wrong with what was asked; Field is its JSON name.
@@ -63,9 +67,14 @@ func (i Invalid) Error() string {
 type Conflict struct {
 	// Current is the thing as it is now: an oauth.Client, oauth.Profile or oauth.Account.
 	Current any
+	// Fields are those in which it is not as expected any more; empty where its version alone says so.
+	Fields []string
 }
 
 func (c *Conflict) Error() string {
+	if len(c.Fields) > 0 {
+		return "somebody else changed this meanwhile (" + strings.Join(c.Fields, ", ") + "): look at it again, then decide again"
+	}
 	return "somebody else changed this meanwhile: look at it again, then decide again"
 }
 
@@ -113,10 +122,20 @@ var ErrNotSetUp = errors.New("this database is not set up yet")
 // load reads the configuration; ErrNotSetUp before Bootstrap.
 func (m *Manager) load(ctx context.Context) (store.Snapshot, error) {
 	snap, err := m.Store.Load(ctx)
+	return snap, orNotSetUp(err)
+}
+
+// settings is load without the clients, so that it costs the same however many there are.
+func (m *Manager) settings(ctx context.Context) (store.Snapshot, error) {
+	snap, err := m.Store.Settings(ctx)
+	return snap, orNotSetUp(err)
+}
+
+func orNotSetUp(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return snap, ErrNotSetUp
+		return ErrNotSetUp
 	}
-	return snap, err
+	return err
 }
 
 // audit makes a record of now; its ID sorts by time.
@@ -133,6 +152,10 @@ func (m *Manager) audit(event store.Event, fill func(*store.Audit)) (store.Audit
 	if fill != nil {
 		fill(&a)
 	}
+	if m.note != "" && a.Detail != "" {
+		a.Detail += "; "
+	}
+	a.Detail += m.note
 	return a, nil
 }
 
@@ -158,13 +181,24 @@ func HashSecret(secret string) []byte {
 	return sum[:]
 }
 
-// retry repeats a change that reads first, when somebody else changed the same thing in between.
+// retry repeats a change that reads first, when somebody else changed the same thing in between. A *Conflict is for whoever
+// asked to see, and is not repeated.
 func retry(ctx context.Context, change func() error) error {
 	var err error
 	for range 5 {
-		if err = change(); !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+		var seen *Conflict
+		if err = change(); !errors.Is(err, store.ErrConflict) || errors.As(err, &seen) || ctx.Err() != nil {
 			return err
 		}
 	}
 	return err
+}
+
+// expect makes sure that a change changes the version that it is meant for. A change that reads, expects, and then writes
+// that version alone needs no more: where somebody else was faster, retry comes back here.
+func (m *Manager) expect(version int64, current any) error {
+	if m.IfVersion != 0 && m.IfVersion != version {
+		return &Conflict{Current: current}
+	}
+	return nil
 }

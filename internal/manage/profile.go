@@ -1,15 +1,14 @@
 package manage
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/usher-id/usher/internal/oauth"
-	"github.com/usher-id/usher/internal/store"
 )
 
 const (
@@ -22,19 +21,35 @@ const (
 
 // Profile is the server's OAuth settings.
 func (m *Manager) Profile(ctx context.Context) (oauth.Profile, error) {
-	snap, err := m.load(ctx)
-	return snap.Profile, err
+	settings, err := m.settings(ctx)
+	return settings.Profile, err
 }
 
 // ChangeProfile reads the profile, lets change edit it, and stores it; it returns the profile before and after. Where
 // somebody else was faster it begins anew, so change may run more than once. The salt of pairwise subjects stays.
 func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile) error) (before, after oauth.Profile, err error) {
+	return m.changeProfile(ctx, func(p *oauth.Profile) error {
+		file := p.ManagedBy
+		err := change(p)
+		p.ManagedBy = file
+		return err
+	})
+}
+
+// changeProfile stores what change makes of the profile; where that is nothing, it writes nothing.
+func (m *Manager) changeProfile(ctx context.Context, change func(*oauth.Profile) error) (before, after oauth.Profile, err error) {
 	err = retry(ctx, func() error {
 		snap, err := m.load(ctx)
 		if err != nil {
 			return err
 		}
 		before, after = snap.Profile, cloneProfile(snap.Profile)
+		if err := m.expect(before.Version, before); err != nil {
+			return err
+		}
+		if before.ManagedBy != "" {
+			return &Managed{What: "the profile", File: before.ManagedBy}
+		}
 		if err := change(&after); err != nil {
 			return err
 		}
@@ -42,13 +57,30 @@ func (m *Manager) ChangeProfile(ctx context.Context, change func(*oauth.Profile)
 		if err := validateProfile(&after, snap.Clients); err != nil {
 			return err
 		}
-		return m.putProfile(ctx, after, "")
+		if bytes.Equal(profileDocument(&before), profileDocument(&after)) {
+			return nil
+		}
+		return m.putProfile(ctx, &before, &after, "")
 	})
 	return before, after, err
 }
 
 // ReleaseProfile gives a profile that a file manages back to operators.
-func (m *Manager) ReleaseProfile(ctx context.Context) error { return errors.ErrUnsupported }
+func (m *Manager) ReleaseProfile(ctx context.Context) error {
+	return retry(ctx, func() error {
+		settings, err := m.settings(ctx)
+		if err != nil {
+			return err
+		}
+		before := settings.Profile
+		if err := m.expect(before.Version, before); err != nil || before.ManagedBy == "" {
+			return err
+		}
+		after := before
+		after.ManagedBy = ""
+		return m.putProfile(ctx, &before, &after, "released from "+before.ManagedBy)
+	})
+}
 
 func cloneProfile(p oauth.Profile) oauth.Profile {
 	p.Capabilities = slices.Clone(p.Capabilities)
@@ -61,12 +93,12 @@ func cloneProfile(p oauth.Profile) oauth.Profile {
 	return p
 }
 
-func (m *Manager) putProfile(ctx context.Context, p oauth.Profile, detail string) error {
-	a, err := m.audit(store.EventProfileChanged, func(a *store.Audit) { a.Detail = detail })
+func (m *Manager) putProfile(ctx context.Context, before, after *oauth.Profile, detail string) error {
+	a, err := m.profileAudit(before, after, detail)
 	if err != nil {
 		return err
 	}
-	return m.Store.PutProfile(ctx, p, p.Version, a)
+	return m.Store.PutProfile(ctx, *after, before.Version, a)
 }
 
 // validateProfile reports everything that is wrong with a profile, given the clients that live with it.
@@ -102,6 +134,9 @@ func validateScopes(f *faults, p *oauth.Profile) {
 		if strings.TrimSpace(s.Description) == "" {
 			f.add("scopes", "%s: give it a description: users read it when they agree", s.Name)
 		}
+		if oauth.IsOperatorScope(s.Name) {
+			f.add("scopes", "%.100q is reserved: scopes that begin with usher. open the admin API, and are the server's own", s.Name)
+		}
 		validateName(f, "scopes", s.Description)
 		if s.MaxAuthAge < 0 || s.MaxAuthAge > maxAuthAge {
 			f.add("scopes", "%s: the age of the sign-in is out of range: 0 (any) to %d seconds", s.Name, maxAuthAge)
@@ -115,7 +150,7 @@ func validateScopes(f *faults, p *oauth.Profile) {
 		unique(f, "scopes", s.Claims)
 	}
 	unique(f, "scopes", names)
-	if _, known := p.ScopeNamed("openid"); !known {
+	if !slices.Contains(names, "openid") {
 		f.add("scopes", "openid has to stay: OpenID Connect is asked for by it")
 	}
 }
@@ -126,14 +161,21 @@ func validateScopeUse(f *faults, p *oauth.Profile, clients []oauth.Client) {
 	for _, v := range p.DefaultScope {
 		if _, known := p.ScopeNamed(v); !known {
 			f.add("default_scope", "%.100q is not among the scopes", v)
+		} else if oauth.IsOperatorScope(v) {
+			f.add("default_scope", "%s opens the admin API: give it to single clients, by name", v)
 		}
 	}
 	missing := map[string][]string{}
 	for i := range clients {
 		for _, v := range clients[i].Scope {
-			if _, known := p.ScopeNamed(v); !known {
-				missing[v] = append(missing[v], clients[i].ID)
+			if _, known := p.ScopeNamed(v); known {
+				continue
 			}
+			if clients[i].ID == oauth.AdminClientID { // nobody could take it from that one
+				f.add("scopes", "%s has to stay: operators sign in with it", v)
+				continue
+			}
+			missing[v] = append(missing[v], clients[i].ID)
 		}
 	}
 	for _, v := range slices.Sorted(maps.Keys(missing)) {

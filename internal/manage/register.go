@@ -82,8 +82,7 @@ func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.C
 		}
 		nameRegistered(c)
 		r.Secret = ""
-		lacks := len(c.SecretHash) == 0 || c.AuthMethod == oauth.AuthSecretJWT && len(c.WrappedSecret) == 0
-		if usesSecret(c.AuthMethod) && lacks {
+		if lacksSecret(c) {
 			r.Secret, err = m.giveSecret(c)
 		}
 		return err
@@ -97,6 +96,7 @@ func keepOperators(c, before *oauth.Client) {
 	c.ID, c.Version, c.Disabled, c.RevokedBefore = before.ID, before.Version, before.Disabled, before.RevokedBefore
 	c.SecretHash, c.WrappedSecret = before.SecretHash, before.WrappedSecret
 	c.RegistrationTokenHash, c.Registered = before.RegistrationTokenHash, before.Registered
+	c.TrialOrigin, c.TrialUntil, c.ManagedBy = before.TrialOrigin, before.TrialUntil, before.ManagedBy
 	c.AccessTokenFormat, c.AccessTokenSeconds = before.AccessTokenFormat, before.AccessTokenSeconds
 	c.Audience, c.Resources = before.Audience, before.Resources
 	// A client may narrow itself; more than it has (an operator may have taken the rest away) takes a new registration.
@@ -107,18 +107,26 @@ func keepOperators(c, before *oauth.Client) {
 	}
 }
 
-// tooManyRegistered tells whether c registers by itself and there is no room for it.
-func tooManyRegistered(c *oauth.Client, clients []oauth.Client) bool {
+// roomFor is store.ErrTooMany where c registers by itself and there is no room for it. To count costs a read of all
+// clients, so nobody else's change pays for it.
+func (m *Manager) roomFor(ctx context.Context, c *oauth.Client) error {
 	if len(c.RegistrationTokenHash) == 0 {
-		return false
+		return nil
+	}
+	snap, err := m.load(ctx)
+	if err != nil {
+		return err
 	}
 	n := 0
-	for i := range clients {
-		if len(clients[i].RegistrationTokenHash) > 0 {
+	for i := range snap.Clients {
+		if len(snap.Clients[i].RegistrationTokenHash) > 0 {
 			n++
 		}
 	}
-	return n >= MaxRegistered
+	if n >= MaxRegistered {
+		return store.ErrTooMany
+	}
+	return nil
 }
 
 // initialAccess is the content of a sealed initial access token (RFC 7591 §3).

@@ -32,7 +32,7 @@ func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
 	m.validateOrigins(&f, c)
 	validateRedirects(&f, c)
 	validateURIs(&f, "post_logout_redirect_uris", c.PostLogoutRedirectURIs)
-	validateScope(&f, c, p)
+	m.validateScope(&f, c, p)
 	m.validateAuthentication(&f, c)
 	validateTokens(&f, c)
 	validateSubject(&f, c)
@@ -117,18 +117,25 @@ func validateURIs(f *faults, field string, uris []string) {
 	unique(f, field, uris)
 }
 
-func validateScope(f *faults, c *oauth.Client, p *oauth.Profile) {
+// validateScope lets a client have this server's scopes, and those of the admin API only where an admin says so.
+func (m *Manager) validateScope(f *faults, c *oauth.Client, p *oauth.Profile) {
 	limit(f, "scope", len(c.Scope))
-	var known []string
-	for _, s := range p.Scopes {
-		known = append(known, s.Name)
-	}
 	for _, v := range c.Scope {
-		if !slices.Contains(known, v) {
-			f.add("scope", "%q is not a scope of this server; there are: %s", v, strings.Join(known, ", "))
+		if _, known := p.ScopeNamed(v); !known {
+			f.add("scope", "%q is not a scope of this server; there are: %s", v, scopeNames(p))
+		} else if oauth.IsOperatorScope(v) && !m.Role.AtLeast(oauth.RoleAdmin) {
+			f.add("scope", "%s opens the admin API: only an admin may give it to a client", v)
 		}
 	}
 	unique(f, "scope", c.Scope)
+}
+
+func scopeNames(p *oauth.Profile) string {
+	names := make([]string, len(p.Scopes))
+	for i, s := range p.Scopes {
+		names[i] = s.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 func validateTokens(f *faults, c *oauth.Client) {
