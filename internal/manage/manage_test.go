@@ -56,7 +56,7 @@ func spa() oauth.Client {
 // lastAudit returns the newest record.
 func lastAudit(t *testing.T, m *Manager) store.Audit {
 	t.Helper()
-	records, err := m.Store.Audits(t.Context(), oauth.ID{}, 1)
+	records, _, err := m.Store.Audits(t.Context(), store.AuditFilter{}, oauth.ID{}, 1)
 	if err != nil || len(records) != 1 {
 		t.Fatalf("audit: %v, %v", records, err)
 	}

@@ -227,7 +227,7 @@ func TestForgedForwardedHeadersChangeNothing(t *testing.T) {
 	b.do(b.request("POST", signInPath, form("flow", p.field("flow"), "username", "alice", "password", password), "Sec-Fetch-Site", "same-origin",
 		"Origin", b.url, "X-Forwarded-For", "203.0.113.9", "X-Real-IP", "203.0.113.9", "Forwarded", "for=203.0.113.9;host=evil.example",
 		"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http")).answer()
-	records, err := w.store.Audits(t.Context(), oauth.ID{}, 10)
+	records, _, err := w.store.Audits(t.Context(), store.AuditFilter{}, oauth.ID{}, 10)
 	w.must(err)
 	if i := slices.IndexFunc(records, func(a store.Audit) bool { return a.Event == store.EventSignIn }); i < 0 || records[i].Address != "127.0.0.1" {
 		t.Errorf("%+v", records)

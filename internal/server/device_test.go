@@ -336,7 +336,7 @@ func TestDevicesOfAClientAreBounded(t *testing.T) {
 func TestDeviceDecisionsAreAudited(t *testing.T) {
 	w := newDeviceWorld(t)
 	w.browser().approve(w.device())
-	records, err := w.store.Audits(context.Background(), oauth.ID{}, 10)
+	records, _, err := w.store.Audits(context.Background(), store.AuditFilter{}, oauth.ID{}, 10)
 	w.must(err)
 	for _, a := range records {
 		if a.Event == store.EventDeviceDecided && a.ClientID == "tv" && a.AccountID == w.alice.ID && a.Detail == "approved" {

@@ -406,7 +406,7 @@ func TestDecisionsAreRecorded(t *testing.T) {
 	access := b.submit(consentPath, form("flow", consent.field("flow"), "user", consent.field("user"), "decision", "allow")).token()
 	w.call("POST", revokePath, form("token", access, "client_id", "foreign"))
 	b.submit(logoutPath, form("confirm", "yes"))
-	records, err := w.store.Audits(context.Background(), oauth.ID{}, 100)
+	records, _, err := w.store.Audits(context.Background(), store.AuditFilter{}, oauth.ID{}, 100)
 	w.must(err)
 	var events []store.Event
 	for _, a := range slices.Backward(records) {

@@ -346,7 +346,7 @@ func TestRegistrationsAreAudited(t *testing.T) {
 	if n := w.audits(store.EventRegistrationToken); n != 1 {
 		t.Errorf("%d records of the initial access token", n)
 	}
-	records, err := w.store.Audits(t.Context(), oauth.ID{}, 1)
+	records, _, err := w.store.Audits(t.Context(), store.AuditFilter{}, oauth.ID{}, 1)
 	w.must(err)
 	if records[0].Event != store.EventClientChanged || !strings.HasPrefix(records[0].Actor, "registration:") || !strings.HasPrefix(records[0].ClientID, "registered-") {
 		t.Errorf("recorded %+v", records[0])

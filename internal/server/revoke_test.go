@@ -22,7 +22,7 @@ func (w *world) revokeAs(client, text string) page {
 // auditsOf lists the records of an event, the newest first.
 func (w *world) auditsOf(event store.Event) (found []store.Audit) {
 	w.t.Helper()
-	all, err := w.store.Audits(context.Background(), oauth.ID{}, 100)
+	all, _, err := w.store.Audits(context.Background(), store.AuditFilter{}, oauth.ID{}, 100)
 	w.must(err)
 	for _, a := range all {
 		if a.Event == event {

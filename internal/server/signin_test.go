@@ -29,7 +29,7 @@ func TestWrongPasswordAndUnknownUserLookTheSame(t *testing.T) {
 			t.Error("the password comes back in the page")
 		}
 	}
-	audits, err := w.store.Audits(context.Background(), oauth.ID{}, 10)
+	audits, _, err := w.store.Audits(context.Background(), store.AuditFilter{}, oauth.ID{}, 10)
 	w.must(err)
 	failed := 0
 	for _, a := range audits {

@@ -57,7 +57,7 @@ func TestRepeatedRevocationAddsNothing(t *testing.T) {
 
 func (w *world) audits(event store.Event) (n int) {
 	w.t.Helper()
-	records, err := w.store.Audits(w.t.Context(), oauth.ID{}, 1000)
+	records, _, err := w.store.Audits(w.t.Context(), store.AuditFilter{}, oauth.ID{}, 1000)
 	w.must(err)
 	for _, a := range records {
 		if a.Event == event {

@@ -12,31 +12,31 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-const accountColumns = `id, username, name, email, locked, password_hash, created, version, attributes`
+const accountColumns = `id, username, name, email, locked, password_hash, created, version, attributes, role, external_id`
 
 var (
-	insertAccount = sql(`INSERT INTO account (id, username, username_key, name, email, locked, password_hash, created, attributes, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT DO NOTHING`)
+	// insertAccount and updateAccount leave the role alone: it is not an account's setting.
+	insertAccount = sql(`INSERT INTO account
+		(id, username, username_key, name, email, email_key, locked, password_hash, created, attributes, external_id, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON CONFLICT DO NOTHING`)
 	selectAccount       = sql(`SELECT ` + accountColumns + ` FROM account WHERE id = $1`)
 	selectAccountByName = sql(`SELECT ` + accountColumns + ` FROM account WHERE username_key = $1`)
-	selectAccounts      = sql(`SELECT ` + accountColumns + ` FROM account WHERE username_key > $1 ORDER BY username_key LIMIT $2`)
 
-	updateAccount = sql(`UPDATE account SET username = $2, username_key = $3, name = $4, email = $5, attributes = $6, version = version + 1
-		WHERE id = $1 AND version = $7`)
+	updateAccount = sql(`UPDATE account SET username = $2, username_key = $3, name = $4, email = $5, email_key = $6, attributes = $7,
+		external_id = $8, version = version + 1 WHERE id = $1 AND version = $9`)
 	selectOtherOfName = sql(`SELECT id FROM account WHERE username_key = $1 AND id <> $2`)
 	updatePassword    = sql(`UPDATE account SET password_hash = $2, version = version + 1 WHERE id = $1`)
+	lockAccount       = sql(`SELECT id FROM account WHERE id = $1 FOR UPDATE`)
 	upgradeHash       = sql(`UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
-	updateLocked      = sql(`UPDATE account SET locked = $2, version = version + 1 WHERE id = $1`)
-	deleteAccount     = sql(`DELETE FROM account WHERE id = $1`)
 
 	deleteAccountChildren = sql(`DELETE FROM child_session WHERE session_id IN
 		(SELECT id FROM session WHERE account_id = $1 AND id <> $2)`)
 	deleteAccountSessions    = sql(`DELETE FROM session WHERE account_id = $1 AND id <> $2`)
-	deleteAccountDelegations = sql(`DELETE FROM delegation WHERE account_id = $1 AND session_id <> $2`)
+	deleteAccountDelegations = sql(`DELETE FROM delegation WHERE account_id = $1 AND session_id <> $2 RETURNING client_id`)
 	deleteAccountConsents    = sql(`DELETE FROM consent WHERE account_id = $1`)
 )
 
-// nameKey is what user names are compared by: full Unicode case folding, then NFC (as in RFC 8265 §3.3,
+// nameKey is what user names are compared by, and everything else that people search for: full Unicode case folding, then NFC (as in RFC 8265 §3.3,
 // UsernameCaseMapped, but with folding in place of lower-casing), so that "Straße" and "STRASSE" are one
 // user. Normalising before as well makes the folding see composed characters.
 func nameKey(username string) []byte {
@@ -56,6 +56,8 @@ func accountAt(r row) oauth.Account {
 		Created:      timeAt(r, 6),
 		Version:      r.int(7),
 		Attributes:   attributesAt(r, 8),
+		Role:         oauth.Role(r.text(9)),
+		ExternalID:   r.text(10),
 	}
 }
 
@@ -67,8 +69,8 @@ func attributesAt(r row, column int) json.RawMessage {
 }
 
 func accountArgs(acc oauth.Account) []any {
-	return []any{acc.ID[:], acc.Username, nameKey(acc.Username), acc.Name, acc.Email, flag(acc.Locked), acc.PasswordHash,
-		millis(acc.Created), string(acc.Attributes)}
+	return []any{acc.ID[:], acc.Username, nameKey(acc.Username), acc.Name, acc.Email, nameKey(acc.Email), flag(acc.Locked),
+		acc.PasswordHash, millis(acc.Created), string(acc.Attributes), acc.ExternalID}
 }
 
 // CreateAccount stores a new account with its password hash.
@@ -93,7 +95,7 @@ func (s *Store) AccountByName(ctx context.Context, username string) (oauth.Accou
 	return s.oneAccount(ctx, selectAccountByName, nameKey(username))
 }
 
-func (s *Store) oneAccount(ctx context.Context, q *statement, key []byte) (oauth.Account, error) {
+func (s *Store) oneAccount(ctx context.Context, q *statement, key any) (oauth.Account, error) {
 	var acc oauth.Account
 	if err := s.db.read(ctx, q, func(r row) { acc = accountAt(r) }, key); err != nil {
 		return oauth.Account{}, err
@@ -104,20 +106,7 @@ func (s *Store) oneAccount(ctx context.Context, q *statement, key []byte) (oauth
 	return acc, nil
 }
 
-// ListAccounts lists by case-folded user name.
-func (s *Store) ListAccounts(ctx context.Context, after string, limit int) ([]oauth.Account, error) {
-	var list []oauth.Account
-	err := s.db.view(ctx, func(t tx) error {
-		list = nil
-		return t.last(selectAccounts, func(r row) { list = append(list, accountAt(r)) }, nameKey(after), limit)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-// UpdateAccount replaces user name, name, e-mail address and attributes of the version was.
+// UpdateAccount replaces user name, name, e-mail address, external ID and attributes of the version was.
 func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a store.Audit) error {
 	key := nameKey(acc.Username)
 	return s.db.write(ctx, func(t tx) error {
@@ -128,7 +117,8 @@ func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64,
 		if taken {
 			return store.ErrConflict
 		}
-		n, err := t.exec(updateAccount, acc.ID[:], acc.Username, key, acc.Name, acc.Email, string(acc.Attributes), was)
+		n, err := t.exec(updateAccount, acc.ID[:], acc.Username, key, acc.Name, acc.Email, nameKey(acc.Email),
+			string(acc.Attributes), acc.ExternalID, was)
 		if err != nil {
 			return err
 		}
@@ -140,11 +130,16 @@ func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64,
 	})
 }
 
-// SetPassword replaces the hash and ends every session and family of the account, save the session keep and what is
-// not offline in it.
-func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a store.Audit) error {
+// SetPassword spends the values, replaces the hash and ends every session and family of the account, save the session
+// keep and what is not offline in it.
+func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a store.Audit, spends ...store.OneTime) error {
+	g := newGate(spends...)
 	return s.db.write(ctx, func(t tx) error {
+		g.ask(t)
 		n, err := t.exec(updatePassword, id[:], hash)
+		if err == nil {
+			err = g.used()
+		}
 		if err != nil {
 			return err
 		}
@@ -165,46 +160,16 @@ func (s *Store) UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash 
 	})
 }
 
-// SetLocked locks (ending every session, delegation and family of the account) or unlocks.
-func (s *Store) SetLocked(ctx context.Context, id oauth.ID, locked bool, a store.Audit) error {
-	return s.db.write(ctx, func(t tx) error {
-		n, err := t.exec(updateLocked, id[:], flag(locked))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return store.ErrNotFound
-		}
-		if locked {
-			endAccount(t, id, oauth.ID{})
-		}
-		record(t, a)
-		return nil
-	})
-}
-
-// RemoveAccount removes the account and all that hangs off it.
-func (s *Store) RemoveAccount(ctx context.Context, id oauth.ID, a store.Audit) error {
-	return s.db.write(ctx, func(t tx) error {
-		n, err := t.exec(deleteAccount, id[:])
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return store.ErrNotFound
-		}
-		endAccount(t, id, oauth.ID{})
-		t.do(deleteAccountConsents, id[:])
-		record(t, a)
-		return nil
-	})
-}
-
 // endAccount ends the sessions of an account whose row the transaction holds, save one. Its children come
 // first: they are only ever made together with their session, and that needs the account's row.
 func endAccount(t tx, id, keep oauth.ID) {
+	endAccountOf(t, id, keep, func(string) {})
+}
+
+// endAccountOf is endAccount for who asks which clients had a delegation; one may be told twice.
+func endAccountOf(t tx, id, keep oauth.ID, client func(id string)) {
 	t.do(deleteAccountChildren, id[:], keep[:])
 	t.do(deleteAccountSessions, id[:], keep[:])
-	t.do(deleteAccountDelegations, id[:], keep[:])
+	t.ask(deleteAccountDelegations, func(r row) { client(r.text(0)) }, id[:], keep[:])
 	t.do(deleteAccountFamilies, id[:], keep[:])
 }

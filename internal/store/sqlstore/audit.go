@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -20,14 +19,16 @@ var (
 	foldAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET times = audit.times + excluded.times,
 			happened = excluded.happened, client_id = excluded.client_id, address = excluded.address, detail = excluded.detail`)
-	selectAudits = sql(`SELECT ` + auditColumns + ` FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`)
 )
 
-// record writes a where it is not the zero Audit.
+// record writes a where it is not the zero Audit, and beside it what was changed.
 func record(t tx, a store.Audit) {
-	if a, there := complete(a); there {
-		t.do(insertAudit, auditArgs(a)...)
+	a, there := complete(a)
+	if !there {
+		return
 	}
+	t.do(insertAudit, auditArgs(a)...)
+	recordChange(t, a)
 }
 
 // complete gives a record the time and the ID that it lacks; it tells the zero Audit, which is not written.
@@ -92,35 +93,4 @@ func (s *Store) RecordFailedSignIn(ctx context.Context, a store.Audit) error {
 		t.do(foldAudit, auditArgs(a)...)
 		return nil
 	})
-}
-
-// Audits lists the records before the given one, newest first.
-func (s *Store) Audits(ctx context.Context, before oauth.ID, limit int) ([]store.Audit, error) {
-	if before.IsZero() {
-		before = oauth.ID(bytes.Repeat([]byte{0xff}, len(before)))
-	}
-	var list []store.Audit
-	err := s.db.view(ctx, func(t tx) error {
-		list = nil
-		return t.last(selectAudits, func(r row) { list = append(list, auditAt(r)) }, before[:], limit)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-func auditAt(r row) store.Audit {
-	return store.Audit{
-		ID:        idAt(r, 0),
-		At:        timeAt(r, 1),
-		Event:     store.Event(r.text(2)),
-		Actor:     r.text(3),
-		AccountID: idAt(r, 4),
-		ClientID:  r.text(5),
-		SessionID: idAt(r, 6),
-		Address:   r.text(7),
-		Detail:    r.text(8),
-		Count:     int(r.int(9)),
-	}
 }

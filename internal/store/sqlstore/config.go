@@ -22,16 +22,7 @@ var (
 	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)
 	firstProfile  = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = 1 WHERE id = 1 AND profile IS NULL`)
 	updateProfile = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = profile_version + 1
-		WHERE id = 1 AND profile IS NOT NULL AND profile_version = $2`)
-
-	insertClient = sql(`INSERT INTO client (id, doc, version, disabled) VALUES ($1, $2, 1, $3) ON CONFLICT (id) DO NOTHING`)
-	updateClient = sql(`UPDATE client SET doc = $2, version = version + 1, disabled = $3 WHERE id = $1 AND version = $4`)
-	selectClient = sql(`SELECT id FROM client WHERE id = $1`)
-	deleteClient = sql(`DELETE FROM client WHERE id = $1`)
-
-	deleteClientChildren    = sql(`DELETE FROM child_session WHERE client_id = $1`)
-	deleteClientDelegations = sql(`DELETE FROM delegation WHERE client_id = $1`)
-	deleteClientConsents    = sql(`DELETE FROM consent WHERE client_id = $1`)
+		WHERE id = 1 AND profile IS NOT NULL AND profile_version = $2 RETURNING revision`)
 
 	insertKey       = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped) VALUES ($1, $2, $3, $4, $5, $6)`)
 	insertKeyUnless = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped)
@@ -51,45 +42,51 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 
 // Load reads the whole configuration at one revision.
 func (s *Store) Load(ctx context.Context) (store.Snapshot, error) {
-	type document struct {
-		text    string
-		version int64
-	}
-	var (
-		snapshot store.Snapshot
-		profile  document
-		clients  []document
-	)
-	err := s.db.view(ctx, func(t tx) error {
-		snapshot, clients = store.Snapshot{}, nil
-		err := t.query(selectProfile, func(r row) {
-			snapshot.Revision, profile = r.int(0), document{r.text(1), r.int(2)}
-		})
-		if err != nil {
-			return err
-		}
-		if err := t.query(selectClients, func(r row) { clients = append(clients, document{r.text(0), r.int(1)}) }); err != nil {
-			return err
-		}
-		return t.query(selectKeys, func(r row) { snapshot.Keys = append(snapshot.Keys, keyAt(r)) })
+	var clients []document
+	snapshot, err := s.snapshot(ctx, func(t tx) error {
+		clients = nil
+		return t.query(selectClients, func(r row) { clients = append(clients, documentOf(r)) })
 	})
+	if err == nil {
+		snapshot.Clients, err = clientsOf(clients)
+	}
 	if err != nil {
 		return store.Snapshot{}, err
 	}
-	if profile.text == "" {
-		return store.Snapshot{}, store.ErrNotFound
+	return snapshot, nil
+}
+
+// Settings is Load without the clients.
+func (s *Store) Settings(ctx context.Context) (store.Snapshot, error) {
+	return s.snapshot(ctx, func(tx) error { return nil })
+}
+
+// snapshot reads profile and keys, and with them, at the same revision, what more reads.
+func (s *Store) snapshot(ctx context.Context, more func(tx) error) (snapshot store.Snapshot, err error) {
+	var profile document
+	err = s.db.view(ctx, func(t tx) error {
+		snapshot = store.Snapshot{}
+		err := t.query(selectProfile, func(r row) {
+			snapshot.Revision, profile = r.int(0), document{r.text(1), r.int(2)}
+		})
+		if err == nil {
+			err = more(t)
+		}
+		if err != nil {
+			return err
+		}
+		return t.last(selectKeys, func(r row) { snapshot.Keys = append(snapshot.Keys, keyAt(r)) })
+	})
+	if err == nil && profile.text == "" {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Snapshot{}, err
 	}
 	if err := json.Unmarshal([]byte(profile.text), &snapshot.Profile); err != nil {
 		return store.Snapshot{}, fmt.Errorf("reading the profile: %w", err)
 	}
 	snapshot.Profile.Version = profile.version
-	snapshot.Clients = make([]oauth.Client, len(clients))
-	for i, d := range clients {
-		if err := json.Unmarshal([]byte(d.text), &snapshot.Clients[i]); err != nil {
-			return store.Snapshot{}, fmt.Errorf("reading a client: %w", err)
-		}
-		snapshot.Clients[i].Version = d.version
-	}
 	return snapshot, nil
 }
 
@@ -127,43 +124,6 @@ func (s *Store) Bootstrap(ctx context.Context, p oauth.Profile, keys []token.Wra
 	})
 }
 
-// PutClient creates a client or replaces the version was.
-func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a store.Audit) error {
-	c.Version = was + 1
-	doc, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	return s.db.write(ctx, func(t tx) error {
-		t.do(raiseRevision)
-		if err := putClient(t, c, string(doc), was); err != nil {
-			return err
-		}
-		if c.Disabled {
-			t.do(deleteClientChildren, c.ID)
-			t.do(deleteClientDelegations, c.ID)
-			t.do(deleteClientFamilies, c.ID)
-		}
-		record(t, a)
-		return nil
-	})
-}
-
-func putClient(t tx, c oauth.Client, doc string, was int64) error {
-	if was == 0 {
-		n, err := t.exec(insertClient, c.ID, doc, flag(c.Disabled))
-		if err == nil && n == 0 {
-			err = store.ErrConflict
-		}
-		return err
-	}
-	n, err := t.exec(updateClient, c.ID, doc, flag(c.Disabled), was)
-	if err != nil || n > 0 {
-		return err
-	}
-	return conflictOrNotFound(t, selectClient, c.ID)
-}
-
 // conflictOrNotFound says why a conditional update changed nothing.
 func conflictOrNotFound(t tx, s *statement, key ...any) error {
 	found := false
@@ -174,28 +134,6 @@ func conflictOrNotFound(t tx, s *statement, key ...any) error {
 		return store.ErrConflict
 	}
 	return store.ErrNotFound
-}
-
-// RemoveClient ends everything of the client.
-func (s *Store) RemoveClient(ctx context.Context, clientID string, a store.Audit) error {
-	return s.db.write(ctx, func(t tx) error {
-		t.do(raiseRevision)
-		n, err := t.exec(deleteClient, clientID)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return store.ErrNotFound
-		}
-		t.do(deleteClientChildren, clientID)
-		t.do(deleteClientDelegations, clientID)
-		t.do(deleteClientConsents, clientID)
-		t.do(deleteClientFamilies, clientID)
-		t.do(deleteClientDevices, clientID)
-		t.do(deleteDeviceClient, clientID)
-		record(t, a)
-		return nil
-	})
 }
 
 // PutProfile replaces the profile of the version was.

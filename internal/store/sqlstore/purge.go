@@ -20,10 +20,17 @@ var (
 		(SELECT hash FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
 	purgeAudits = sql(`DELETE FROM audit WHERE id IN
 		(SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeChanges = sql(`DELETE FROM change WHERE id IN
+		(SELECT id FROM change WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	purgeTallies = sql(`DELETE FROM tally WHERE (at, name) IN
+		(SELECT at, name FROM tally WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)`)
 )
 
 // keepSpent is how much longer than it matters a spent value is kept: nodes' clocks differ.
 const keepSpent = time.Hour
+
+// keepTallies is how long there is something to see of the past.
+const keepTallies = 90 * 24 * time.Hour
 
 // Purge deletes at most limit expired rows of each kind. Nodes that purge at once pass over what another
 // one has in hand.
@@ -38,6 +45,8 @@ func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duratio
 		func(t tx) (int64, error) { return t.exec(purgeRevocations, millis(now), limit) },
 		func(t tx) (int64, error) { return t.exec(purgeSpent, millis(now.Add(-keepSpent)), limit) },
 		func(t tx) (int64, error) { return t.exec(purgeAudits, oldest[:], limit) },
+		func(t tx) (int64, error) { return t.exec(purgeChanges, oldest[:], limit) },
+		func(t tx) (int64, error) { return t.exec(purgeTallies, millis(now.Add(-keepTallies)), limit) },
 	} {
 		var n int64
 		err := s.db.write(ctx, func(t tx) (err error) {

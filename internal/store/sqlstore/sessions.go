@@ -70,18 +70,7 @@ func standingAt(r row) oauth.Standing {
 // sessionAt reads sessionColumns.
 func sessionAt(r row) oauth.Standing {
 	st := oauth.Standing{
-		Session: oauth.Session{
-			ID:          idAt(r, 0),
-			CookieHash:  r.bytes(1),
-			AccountID:   idAt(r, 2),
-			AuthTime:    timeAt(r, 3),
-			AMR:         wordsAt(r, 4),
-			ACR:         r.text(5),
-			LastUsed:    timeAt(r, 6),
-			IdleTimeout: time.Duration(r.int(7)) * time.Millisecond,
-			Expires:     timeAt(r, 8),
-			Created:     timeAt(r, 9),
-		},
+		Session: sessionFacts(r),
 		Account: oauth.Account{
 			ID:       idAt(r, 2),
 			Username: r.text(10),
@@ -104,6 +93,22 @@ func sessionAt(r row) oauth.Standing {
 		}
 	}
 	return st
+}
+
+// sessionFacts reads the columns of a session, which come first.
+func sessionFacts(r row) oauth.Session {
+	return oauth.Session{
+		ID:          idAt(r, 0),
+		CookieHash:  r.bytes(1),
+		AccountID:   idAt(r, 2),
+		AuthTime:    timeAt(r, 3),
+		AMR:         wordsAt(r, 4),
+		ACR:         r.text(5),
+		LastUsed:    timeAt(r, 6),
+		IdleTimeout: time.Duration(r.int(7)) * time.Millisecond,
+		Expires:     timeAt(r, 8),
+		Created:     timeAt(r, 9),
+	}
 }
 
 func sessionArgs(s oauth.Session) []any {
@@ -214,6 +219,29 @@ func (s *Store) EndSession(ctx context.Context, id oauth.ID, a store.Audit) (cli
 	}
 	slices.Sort(list)
 	return list, nil
+}
+
+// EndSessions ends every session, delegation and family of the account; it tells which clients had a delegation.
+func (s *Store) EndSessions(ctx context.Context, accountID oauth.ID, a store.Audit) (clientIDs []string, err error) {
+	var all []string
+	err = s.db.write(ctx, func(t tx) error {
+		all = nil
+		found := false
+		if err := t.query(lockAccount, func(row) { found = true }, accountID[:]); err != nil {
+			return err
+		}
+		if !found {
+			return store.ErrNotFound
+		}
+		endAccountOf(t, accountID, oauth.ID{}, func(clientID string) { all = append(all, clientID) })
+		record(t, a)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // endSession deletes the session that q finds by the key, then its children; the delegations are the caller's

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"regexp"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func sql(text string) *statement {
 	s := &statement{
 		postgres: text,
 		sqlite:   placeholder.ReplaceAllString(rowLock.ReplaceAllString(text, ""), sqliteParameter),
-		reads:    strings.HasPrefix(text, "SELECT"),
+		reads:    strings.HasPrefix(text, "SELECT") || strings.HasPrefix(text, "WITH"),
 	}
 	statements = append(statements, s)
 	return s
@@ -50,6 +51,19 @@ type row interface {
 	// read copies the bytes of a column to where there is room.
 	read(column int, to []byte)
 	null(column int) bool
+}
+
+// list runs a statement that reads a list, and makes something of each row.
+func list[T any](ctx context.Context, s *Store, q *statement, make func(row) T, args ...any) ([]T, error) {
+	var all []T
+	err := s.db.view(ctx, func(t tx) error {
+		all = nil
+		return t.last(q, func(r row) { all = append(all, make(r)) }, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // millis is the stored form of a time.

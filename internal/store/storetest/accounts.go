@@ -67,7 +67,7 @@ func testListAccounts(f *fixture) {
 	}
 	var all, ours []string
 	for after := ""; ; {
-		page, err := f.st.ListAccounts(ctx, after, 2)
+		page, err := f.st.ListAccounts(ctx, "", after, 2)
 		f.must(err)
 		if len(page) == 0 {
 			break
@@ -81,7 +81,7 @@ func testListAccounts(f *fixture) {
 		after = all[len(all)-1]
 	}
 	f.same("order", ours, names)
-	whole, err := f.st.ListAccounts(ctx, "", 100_000)
+	whole, err := f.st.ListAccounts(ctx, "", "", 100_000)
 	f.must(err)
 	f.same("number on all pages", len(all), len(whole))
 }

@@ -74,7 +74,7 @@ func testCancelled(f *fixture) {
 func testAudit(f *fixture) {
 	ctx := f.Context()
 	f.must(f.st.Record(ctx, store.Audit{}))
-	list, err := f.st.Audits(ctx, oauth.ID{}, 10)
+	list, _, err := f.st.Audits(ctx, store.AuditFilter{}, oauth.ID{}, 10)
 	f.must(err)
 	f.same("the zero record", list, []store.Audit(nil))
 
@@ -87,7 +87,7 @@ func testAudit(f *fixture) {
 	for i := range 5 {
 		f.must(f.st.Record(ctx, store.Audit{Event: store.EventSignIn, At: f.now.Add(time.Duration(i) * time.Second)}))
 	}
-	list, err = f.st.Audits(ctx, oauth.ID{}, 10)
+	list, _, err = f.st.Audits(ctx, store.AuditFilter{}, oauth.ID{}, 10)
 	f.must(err)
 	f.same("number", len(list), 6)
 	f.same("the newest", list[0], full)
@@ -97,7 +97,7 @@ func testAudit(f *fixture) {
 			f.Errorf("record %v has no identifier or count", a)
 		}
 	}
-	page, err := f.st.Audits(ctx, list[2].ID, 2)
+	page, _, err := f.st.Audits(ctx, store.AuditFilter{}, list[2].ID, 2)
 	f.must(err)
 	f.same("page", page, list[3:5])
 
@@ -106,7 +106,7 @@ func testAudit(f *fixture) {
 
 func testFoldedAudit(f *fixture) {
 	ctx := f.Context()
-	before, err := f.st.Audits(ctx, oauth.ID{}, 100)
+	before, _, err := f.st.Audits(ctx, store.AuditFilter{}, oauth.ID{}, 100)
 	f.must(err)
 	hour := f.now.Truncate(time.Hour)
 	acc := newID()
@@ -118,7 +118,7 @@ func testFoldedAudit(f *fixture) {
 		}
 	}
 	f.must(f.st.RecordFailedSignIn(ctx, store.Audit{At: hour.Add(time.Hour), Event: store.EventSignInFailed, AccountID: acc}))
-	list, err := f.st.Audits(ctx, oauth.ID{}, 100)
+	list, _, err := f.st.Audits(ctx, store.AuditFilter{}, oauth.ID{}, 100)
 	f.must(err)
 	counts := map[string]int{}
 	for _, a := range list {

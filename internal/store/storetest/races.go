@@ -229,7 +229,7 @@ func raceFailedSignIns(f *fixture) {
 	a := f.audit(store.EventSignInFailed)
 	a.AccountID = acc
 	f.winners(race(racers, func(i int) error { return f.st.RecordFailedSignIn(f.Context(), a) }))
-	list, err := f.st.Audits(f.Context(), oauth.ID{}, 100_000)
+	list, _, err := f.st.Audits(f.Context(), store.AuditFilter{}, oauth.ID{}, 100_000)
 	f.must(err)
 	count := 0
 	for _, a := range list {

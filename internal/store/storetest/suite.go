@@ -99,15 +99,15 @@ func (f *fixture) audit(event store.Event) store.Audit {
 func (f *fixture) hasAudit(a store.Audit) bool {
 	f.Helper()
 	for before := (oauth.ID{}); ; {
-		list, err := f.st.Audits(f.Context(), before, 500)
+		list, next, err := f.st.Audits(f.Context(), store.AuditFilter{}, before, 500)
 		f.must(err)
 		if slices.ContainsFunc(list, func(b store.Audit) bool { return b.Event == a.Event && b.Detail == a.Detail }) {
 			return true
 		}
-		if len(list) == 0 {
+		if next.IsZero() {
 			return false
 		}
-		before = list[len(list)-1].ID
+		before = next
 	}
 }
 

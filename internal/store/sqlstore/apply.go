@@ -1,0 +1,63 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/usher-id/usher/internal/store"
+)
+
+// Apply makes all changes or none. Nothing waits for an answer before the end: of thousands of clients each would cost
+// a round trip.
+func (s *Store) Apply(ctx context.Context, changes store.Changeset) error {
+	puts := make([]clientPut, len(changes.Clients))
+	for i, c := range changes.Clients {
+		var err error
+		if puts[i], err = newClientPut(c.Client, c.Was); err != nil {
+			return err
+		}
+	}
+	profile, err := profileDocument(changes.Profile)
+	if err != nil {
+		return err
+	}
+	return s.db.write(ctx, func(t tx) error {
+		made := 0
+		count := func(row) { made++ }
+		wanted := len(changes.Clients)
+		if p := changes.Profile; p != nil {
+			wanted++
+			t.ask(updateProfile, count, profile, p.Was)
+			record(t, p.Audit)
+		} else {
+			t.do(raiseRevision)
+		}
+		for i, c := range changes.Clients {
+			if c.Remove {
+				t.ask(deleteClientVersion, count, c.Client.ID, c.Was)
+				endClient(t, c.Client.ID)
+			} else {
+				puts[i].ask(t, count)
+			}
+			record(t, c.Audit)
+		}
+		record(t, changes.Audit)
+		if err := t.query(selectRevision, func(row) {}); err != nil {
+			return err
+		}
+		if made != wanted {
+			return store.ErrConflict
+		}
+		return nil
+	})
+}
+
+// profileDocument is the stored form of a changed profile.
+func profileDocument(p *store.ProfileChange) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	p.Profile.Version = p.Was + 1
+	doc, err := json.Marshal(p.Profile)
+	return string(doc), err
+}
