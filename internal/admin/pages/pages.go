@@ -6,6 +6,7 @@ package pages
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/admin/route"
@@ -42,40 +43,13 @@ type Pages struct {
 func New(o Options) *Pages { return &Pages{Options: o} }
 
 // Routes lists every page and form, in the order of the navigation.
-func (p *Pages) Routes() []route.Route { return nil }
-
-// WriteError shows what a handler returned: manage.Invalid, *manage.Conflict, *manage.Managed, *manage.Forbidden and
-// store.ErrNotFound as pages that say what to do, anything else as a fault with a log id.
-func (p *Pages) WriteError(c *route.Call, err error) {}
-
-// Notice is a page for somebody who is not signed in, or may not come in: a sentence, and at most one way on.
-type Notice struct {
-	Title, Text string
-	// Link and LinkText lead on by GET; Post makes it a form that posts there.
-	Link, LinkText string
-	Post           bool
+func (p *Pages) Routes() []route.Route {
+	return slices.Concat(
+		p.overviewRoutes(), p.sessionRoutes(), p.delegationRoutes(), p.auditRoutes(), p.changeRoutes(),
+		p.clientRoutes(), p.accountRoutes(), p.profileRoutes(), p.authenticatorRoutes(), p.keyRoutes(),
+		p.operatorRoutes(), p.fileRoutes(), p.settingRoutes(),
+	)
 }
-
-// WriteNotice shows a notice.
-func (p *Pages) WriteNotice(w http.ResponseWriter, status int, n Notice) {}
-
-// Invite is the page behind an operator's one-time link.
-type Invite struct {
-	// Code goes back with the form, posted to manage.OperatorLinkPath with username, name and password.
-	Code     string
-	Role     oauth.Role
-	Username string // Fixed: the link is for this account
-	Fixed    bool
-	Name     string
-	// Problems are by field: username, name, password.
-	Problems map[string]string
-}
-
-// WriteInvite shows it.
-func (p *Pages) WriteInvite(w http.ResponseWriter, status int, v Invite) {}
-
-// Static serves style and scripts, below StaticPath, to everybody.
-func (p *Pages) Static(w http.ResponseWriter, r *http.Request) {}
 
 // StaticPath is where they are.
 const StaticPath = "/admin/resources/"
