@@ -198,3 +198,10 @@ func (v field) DescribedBy() string {
 	}
 	return strings.Join(ids, " ")
 }
+
+// option is one of the values of a field to choose from.
+type option struct {
+	Value, Label, Help string
+	// Risk is what is unsafe about it.
+	Risk string
+}
