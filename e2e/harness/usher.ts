@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { BUILD } from "./paths.ts";
 import { until } from "./wait.ts";
 
-const BINARY = join(BUILD, "usher");
+export const BINARY = join(BUILD, "usher");
 
 export interface Command {
   /** Standard input. */
@@ -83,14 +83,14 @@ const started = new Set<ChildProcess>();
 process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
 
-function startProcess(binary: string, args: string[], stdio: StdioOptions): ChildProcess {
+export function startProcess(binary: string, args: string[], stdio: StdioOptions): ChildProcess {
   const child = spawn(binary, args, { stdio });
   started.add(child);
   child.once("exit", () => started.delete(child));
   return child;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");

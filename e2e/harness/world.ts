@@ -25,13 +25,15 @@ export interface World {
 export interface WorldOptions extends Partial<Options> {
   /** The test is about what a CSP refuses. */
   expectViolations?: boolean;
+  /** What to start in the demo's place. */
+  start?: () => Promise<Usher>;
   /** Sites that the browser is to find at well-known places, such as localhost:8080. */
   sites?: Record<string, { tls?: boolean }>;
 }
 
 /** Starts the demo and a browser. */
 export async function world(options: WorldOptions = {}): Promise<World> {
-  const { expectViolations = false, sites: wanted = {}, ...browser } = options;
+  const { expectViolations = false, sites: wanted = {}, start: startUsher = startDemo, ...browser } = options;
   const sites: Site[] = [];
   const named: Record<string, Site> = {};
   const map: Record<string, number> = { ...browser.map };
@@ -41,7 +43,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     named[host] = site;
     map[host] = site.port;
   }
-  const usher = await startDemo();
+  const usher = await startUsher();
   let session: Session;
   try {
     session = await chromium({ policy: "allowed", ...browser, map });
