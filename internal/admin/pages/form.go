@@ -202,6 +202,6 @@ func (v field) DescribedBy() string {
 // option is one of the values of a field to choose from.
 type option struct {
 	Value, Label, Help string
-	// Risk is what is unsafe about it.
-	Risk string
+	// Warning marks a choice that is unsafe.
+	Warning bool
 }
