@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/config"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -47,8 +49,8 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try usher: a server, an example app and a user, on this machine only",
-		Long: `Starts a server on https://localhost:8443 with a certificate from its own local CA, and the example app on
-http://localhost:8080, both reachable from this machine only. Data stays between runs; what you change with
+		Long: `Starts a server on https://localhost:8443 with a certificate from its own local CA, its admin pages on
+https://localhost:6749/admin, and the example app on http://localhost:8080, all reachable from this machine only. Data stays between runs; what you change with
 'usher client --demo', 'usher user --demo' and 'usher profile --demo' stays too. There is:
 
   user    demo, password usher-demo
@@ -67,6 +69,7 @@ http://localhost:8080, both reachable from this machine only. Data stays between
 	flags := cmd.Flags()
 	flags.IntVar(&d.Port, "port", 8443, "port of the server")
 	flags.IntVar(&d.AppPort, "app-port", 8080, "port of the example app")
+	flags.IntVar(&d.AdminPort, "admin-port", 6749, "port of the admin pages; 0 chooses a free one")
 	flags.BoolVar(&d.NoApp, "no-app", false, "do not start the example app")
 	flags.StringVar(&data, "data", "", "folder for the demo's data (default: usher-demo in this user's configuration folder)")
 	flags.BoolVar(&verbose, "verbose", false, "log what happens")
@@ -90,13 +93,15 @@ http://localhost:8080, both reachable from this machine only. Data stays between
 // demo is a node with everything that is needed to try it, in one folder.
 type demo struct {
 	node
-	Data          string
-	Port, AppPort int // 0 chooses a free one
-	NoApp         bool
+	Data string
+	// Each port may be 0, which chooses a free one.
+	Port, AppPort, AdminPort int
+	NoApp                    bool
 	// AllowApp adds the app's origin to the example client of a demo that is there already.
 	AllowApp bool
 	ca       *localCA
 	app      *door
+	invite   manage.Link // with which the first operator comes in; zero where there is one
 }
 
 func (d *demo) runUntilSignal(cmd *cobra.Command) error {
@@ -114,7 +119,7 @@ func (d *demo) runUntilSignal(cmd *cobra.Command) error {
 
 // Open binds both ports before anything is written, then makes or opens what is in the folder.
 func (d *demo) Open(ctx context.Context) error {
-	for _, port := range []int{d.Port, d.AppPort} {
+	for _, port := range []int{d.Port, d.AppPort, d.AdminPort} {
 		if port < 0 || port > 65535 {
 			return fmt.Errorf("%d is not a port: choose one from 1 to 65535", port)
 		}
@@ -141,8 +146,8 @@ func (d *demo) bind() error {
 		ShutdownGrace: 5 * time.Second,
 		MetricsListen: config.Off,
 	}
-	if d.Port == d.AppPort && d.Port != 0 && !d.NoApp {
-		return fmt.Errorf("--port and --app-port are both %d: the server and the example app need a port each", d.Port)
+	if err := d.checkPorts(); err != nil {
+		return err
 	}
 	server, err := openDoor("--port", local(d.Port))
 	if err != nil {
@@ -151,6 +156,13 @@ func (d *demo) bind() error {
 	server.tls = serverTLS(d.handshake)
 	d.doors = append(d.doors, server)
 	d.BaseURL = webOrigin("https", server.port())
+	operators, err := openDoor("--admin-port", local(d.AdminPort))
+	if err != nil {
+		return err
+	}
+	operators.setting, operators.tls = "admin_listen", serverTLS(d.handshake)
+	d.doors = append(d.doors, operators)
+	d.AdminListen, d.AdminBaseURL = local(operators.port()), webOrigin("https", operators.port())
 	if d.NoApp {
 		return nil
 	}
@@ -158,6 +170,24 @@ func (d *demo) bind() error {
 		return err
 	}
 	d.doors = append(d.doors, d.app)
+	return nil
+}
+
+// checkPorts demands a port for each of the servers.
+func (d *demo) checkPorts() error {
+	flags := map[int]string{}
+	for _, p := range []struct {
+		flag string
+		port int
+		used bool
+	}{{"--port", d.Port, true}, {"--app-port", d.AppPort, !d.NoApp}, {"--admin-port", d.AdminPort, true}} {
+		if other, taken := flags[p.port]; taken && p.used && p.port != 0 {
+			return fmt.Errorf("%s and %s are both %d: each server needs a port of its own", other, p.flag, p.port)
+		}
+		if p.used {
+			flags[p.port] = p.flag
+		}
+	}
 	return nil
 }
 
@@ -214,7 +244,20 @@ func (d *demo) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.inviteOperator(ctx); err != nil {
+		return err
+	}
 	return d.OpenRuntime(ctx)
+}
+
+// inviteOperator makes a link for the first operator of a demo that has none: a newcomer's way into the admin pages.
+func (d *demo) inviteOperator(ctx context.Context) error {
+	operators, err := d.manager.Operators(ctx)
+	if err != nil || len(operators) > 0 {
+		return err
+	}
+	d.invite, err = d.manager.NewOperatorLink(ctx, oauth.RoleAdmin, "")
+	return err
 }
 
 // masterKey reads the demo's master key. It makes one only for a database without keys: a new one would
@@ -256,16 +299,21 @@ func (d *demo) announce(w io.Writer) error {
 	if d.NoApp {
 		app = ""
 	}
+	invite := ""
+	if d.invite.URL != "" {
+		invite = "\nThe admin pages have no operator yet. This link makes one, once, within 15 minutes ('usher operator link --demo' makes another):\n  " + d.invite.URL + "\n"
+	}
 	_, err := fmt.Fprintf(w, `usher demo is ready.
 
 %s  Sign in as   %s, password %s
   Server       %s
+  Admin        %s
   Data         %s
-
+%s
 A browser does not know the server's certificate. Let it, once, with
   %s%s
 and start the browser anew; or open %s and accept the certificate there.
 Ctrl-C stops the demo.
-`, app, demoUser, demoPassword, d.BaseURL, d.Data, self, trust, d.BaseURL)
+`, app, demoUser, demoPassword, d.BaseURL, d.AdminBaseURL+"/admin", d.Data, invite, self, trust, d.BaseURL)
 	return err
 }

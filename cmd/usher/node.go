@@ -15,8 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/usher-id/usher/internal/admin"
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/server"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/sqlstore"
 	"github.com/usher-id/usher/internal/token"
@@ -36,6 +39,7 @@ type node struct {
 	store       store.Store
 	manager     *manage.Manager
 	runtime     runtimeServer
+	admin       *admin.Admin // nil where it is off
 	registry    *prometheus.Registry
 	doors       []*door
 	metrics     *door
@@ -50,8 +54,10 @@ func (n *node) Listen() error {
 		open             func(*door)
 	}{
 		{"listen", n.Config.Listen, func(d *door) { d.tls = serverTLS(n.handshake) }},
+		{"admin_listen", n.AdminListen, func(d *door) { d.tls = serverTLS(n.handshake) }},
 		{"mtls_listen", n.MTLSListen, func(d *door) { d.tls = mtlsTLS(n.handshake) }},
 		{"proxy_listen", n.ProxyListen, nil},
+		{"admin_proxy_listen", n.AdminProxyListen, nil},
 		{"insecure_plaintext_listener", n.InsecurePlaintextListener, nil},
 		{"metrics_listen", n.MetricsListen, func(d *door) { n.metrics = d }},
 	} {
@@ -88,7 +94,8 @@ func (n *node) OpenStore(ctx context.Context) error {
 	}
 	n.store = opened
 	n.manager = &manage.Manager{
-		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: "system", InsecureAnyOrigin: n.InsecureAnyOrigin,
+		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: "system", Role: oauth.RoleAdmin, InsecureAnyOrigin: n.InsecureAnyOrigin,
+		Issuer: server.Issuer(n.BaseURL), BaseURL: n.BaseURL, AdminURL: n.AdminBaseURL,
 	}
 	return nil
 }
@@ -126,15 +133,22 @@ func madeBefore(thing string, made time.Time) error {
 		now.UTC().Format(time.DateTime), thing, made.UTC().Format(time.DateTime))
 }
 
-// OpenRuntime makes the runtime server and puts a handler behind every door.
+// OpenRuntime makes the runtime server and the admin door, and puts a handler behind every door.
 func (n *node) OpenRuntime(ctx context.Context) error {
 	n.registry = prometheus.NewRegistry()
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := n.ensureAdminClient(ctx); err != nil {
+		return err
+	}
 	var err error
 	if n.runtime, err = n.newRuntime(ctx); err != nil {
 		return err
 	}
 	handler := n.runtime.Handler()
+	operators, err := n.newAdmin(ctx, handler)
+	if err != nil {
+		return err
+	}
 	for _, d := range n.doors {
 		switch {
 		case d.handler != nil:
@@ -142,6 +156,10 @@ func (n *node) OpenRuntime(ctx context.Context) error {
 			d.handler = n.operations()
 		case d.setting == "proxy_listen":
 			d.handler = n.proxied(handler)
+		case d.setting == "admin_proxy_listen":
+			d.handler = n.proxied(operators)
+		case d.setting == "admin_listen":
+			d.handler = operators
 		case d.setting == "mtls_listen":
 			d.handler = n.runtime.MTLSHandler()
 		default:
@@ -177,6 +195,9 @@ func (n *node) start(ctx context.Context, failed chan<- error) {
 			failed <- err
 		}
 	})
+	if n.admin != nil {
+		n.background.Go(func() { _ = n.admin.Run(ctx) }) // it ends with the context alone
+	}
 	n.background.Go(func() { n.manager.Maintain(ctx, n.Log, time.Duration(n.AuditKeepDays)*24*time.Hour) })
 	if n.certificate != nil {
 		n.background.Go(func() { n.certificate.watch(ctx) })

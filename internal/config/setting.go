@@ -76,6 +76,7 @@ func withoutPassword(address string) string {
 // with flags.
 func (c *Config) originOf(f Field) string {
 	origin, known := c.origin[f.Key]
+	value := reflect.ValueOf(c).Elem().Field(f.index)
 	switch {
 	case known && origin == originDefault:
 		return originDefault
@@ -85,7 +86,7 @@ func (c *Config) originOf(f Field) string {
 		return "environment"
 	case known:
 		return "file"
-	case settingText(f.Key, reflect.ValueOf(c).Elem().Field(f.index).Interface()) == f.Default:
+	case value.IsZero() || settingText(f.Key, value.Interface()) == f.Default:
 		return originDefault
 	}
 	return "flag"
