@@ -32,7 +32,13 @@ func TestMain(m *testing.M) {
 // database is a fresh one.
 func database(t testing.TB) string {
 	if *twoNodes {
-		return storetest.Postgres(t)
+		return storetest.PreparedPostgres(t, func(url string) error {
+			st, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: url})
+			if err == nil {
+				err = st.Close()
+			}
+			return err
+		})
 	}
 	return "sqlite:" + filepath.Join(t.TempDir(), "usher.db")
 }

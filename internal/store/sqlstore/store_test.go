@@ -32,6 +32,17 @@ func openURL(t testing.TB, url string) *Store {
 	return s
 }
 
+// postgresURL is a database of the current schema.
+func postgresURL(t testing.TB) string {
+	return storetest.PreparedPostgres(t, func(url string) error {
+		s, err := Open(t.Context(), Options{URL: url})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	})
+}
+
 func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "usher.db") }
 
 func TestSQLite(t *testing.T) {
@@ -39,17 +50,17 @@ func TestSQLite(t *testing.T) {
 }
 
 func TestPostgres(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, storetest.Postgres(t)) })
+	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, postgresURL(t)) })
 }
 
 // TestPostgresSmallPool runs the suite with two connections for all transactions.
 func TestPostgresSmallPool(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, storetest.Postgres(t)+"&pool_max_conns=2") })
+	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, postgresURL(t)+"&pool_max_conns=2") })
 }
 
 // TestPostgresSerializable runs the suite at the level that some distributed databases always have.
 func TestPostgresSerializable(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		return openURL(t, storetest.Postgres(t)+"&default_transaction_isolation=serializable")
+		return openURL(t, postgresURL(t)+"&default_transaction_isolation=serializable")
 	})
 }
