@@ -198,10 +198,3 @@ func (v field) DescribedBy() string {
 	}
 	return strings.Join(ids, " ")
 }
-
-// option is one of the values of a field to choose from.
-type option struct {
-	Value, Label, Help string
-	// Warning marks a choice that is unsafe.
-	Warning bool
-}

@@ -5,12 +5,10 @@ package pages
 
 import (
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/admin/route"
-	"github.com/usher-id/usher/internal/oauth"
 )
 
 // Options is what the pages need to know of this node.

@@ -2,7 +2,6 @@ package pages
 
 import "github.com/usher-id/usher/internal/admin/route"
 
-func (p *Pages) overviewRoutes() []route.Route      { return nil }
 func (p *Pages) auditRoutes() []route.Route         { return nil }
 func (p *Pages) changeRoutes() []route.Route        { return nil }
 func (p *Pages) profileRoutes() []route.Route       { return nil }

@@ -14,7 +14,7 @@
     if (!time.title) time.title = time.textContent;
     time.textContent = relative.format(Math.trunc(seconds / size), unit);
   }
-  const tellAll = () => all('main time').filter((time) => !time.dataset.exact).forEach(tell);
+  const tellAll = () => all('main time').filter((time) => !('exact' in time.dataset)).forEach(tell);
   tellAll();
   setInterval(tellAll, 30000);
 

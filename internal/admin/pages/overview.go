@@ -1,0 +1,126 @@
+package pages
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/token"
+)
+
+func (p *Pages) overviewRoutes() []route.Route {
+	return []route.Route{{Pattern: "GET /admin", Op: manage.OpShowOverview, Handle: p.showOverview}}
+}
+
+// overviewView is the first page.
+type overviewView struct {
+	manage.Overview
+	Health   []healthRow
+	Plots    []plot
+	Spans    []span
+	Span     span
+	Warnings []warningRow
+	Insecure []Setting
+	// FirstSteps guides where there is no client yet.
+	FirstSteps          bool
+	AssistedOn          bool
+	MayProfile, MayMake bool
+	MayAccount          bool
+}
+
+// healthRow is one thing that has to work.
+type healthRow struct {
+	Name, Text string
+	Good       bool
+}
+
+// warningRow is something unsafe, and where to change it.
+type warningRow struct{ What, Subject, Text, Link string }
+
+func (p *Pages) showOverview(c *route.Call) error {
+	ctx := c.R.Context()
+	s := spans[max(slices.IndexFunc(spans, func(s span) bool { return s.Name == c.R.URL.Query().Get("span") }), 0)]
+	o, err := c.Manage.Overview(ctx, p.Now().Add(-s.length))
+	if err != nil {
+		return err
+	}
+	step := time.Duration(o.Step) * time.Second
+	v := overviewView{
+		Overview: o, Health: p.health(c), Spans: spans, Span: s,
+		Plots: []plot{
+			newPlot("sign-ins", "Sign-ins", o.SignIns, step, s), newPlot("tokens", "Access tokens issued", o.Tokens, step, s),
+		},
+		FirstSteps: !hasOwnClient(o),
+		MayProfile: c.Caller.May(manage.OpChangeProfile), MayMake: c.Caller.May(manage.OpCreateClient), MayAccount: c.Caller.May(manage.OpCreateAccount),
+	}
+	for _, w := range o.Warnings {
+		v.Warnings = append(v.Warnings, warningRow{kindName(w.Kind), w.Subject, w.Text, subjectPath(w.Kind, w.Subject)})
+	}
+	for _, set := range p.Settings {
+		if set.Insecure {
+			v.Insecure = append(v.Insecure, set)
+		}
+	}
+	if v.FirstSteps {
+		profile, err := c.Manage.Profile(ctx)
+		if err != nil {
+			return err
+		}
+		v.AssistedOn = profile.Can("assisted_token")
+	}
+	return p.render(c, http.StatusOK, "overview.html", "Overview", v)
+}
+
+// hasOwnClient tells whether somebody made a client: the pages' own is always there.
+func hasOwnClient(o manage.Overview) bool { return o.Clients > 1 }
+
+// maxDrift is how far the clocks may be apart before a node refuses to serve.
+const maxDrift = 30 * time.Second
+
+// health looks at what everything else stands on.
+func (p *Pages) health(c *route.Call) []healthRow {
+	ctx := c.R.Context()
+	database := healthRow{"Database", "It answers.", true}
+	clock := healthRow{"Clock", "This node's clock and the database's agree.", true}
+	begun := p.Now()
+	there, err := c.Manage.Store.Now(ctx)
+	if err != nil {
+		database = healthRow{"Database", "It does not answer: look at the log of this node.", false}
+		clock = healthRow{"Clock", "It could not be compared with the database's.", false}
+	} else if drift := there.Sub(begun).Abs(); drift > maxDrift {
+		clock = healthRow{"Clock", "It is " + seconds(int(drift/time.Second)) + " off the database's: set both by NTP.", false}
+	}
+	return []healthRow{database, clock, p.keyHealth(c)}
+}
+
+func (p *Pages) keyHealth(c *route.Call) healthRow {
+	keys, err := c.Manage.Keys(c.R.Context())
+	if err != nil {
+		return healthRow{"Keys", "They could not be read: look at the log of this node.", false}
+	}
+	current := map[string]bool{}
+	for _, k := range keys {
+		name := strings.TrimSpace(string(k.Use) + " " + string(k.Alg))
+		current[name] = current[name] || k.State == token.StateCurrent
+	}
+	for name, there := range current {
+		if !there {
+			return healthRow{"Keys", "There is none in force for " + name + ": rotate the keys.", false}
+		}
+	}
+	return healthRow{"Keys", "Each kind has one in force; they rotate by themselves.", true}
+}
+
+// kindName is a kind of thing for people.
+func kindName(kind string) string {
+	switch kind {
+	case "profile":
+		return "Token service"
+	case "keys":
+		return "Keys"
+	}
+	return label(kind)
+}
