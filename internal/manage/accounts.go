@@ -176,7 +176,7 @@ func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, 
 	return m.Store.SetPassword(ctx, acc.ID, hash, oauth.ID{}, a, spends...)
 }
 
-// LockAccount keeps a user out and ends the user's sessions.
+// LockAccount keeps a user out and ends the user's sessions. *Forbidden where that would leave no admin.
 func (m *Manager) LockAccount(ctx context.Context, id oauth.ID) error {
 	return m.setLocked(ctx, id, true, store.EventAccountLocked)
 }
@@ -197,10 +197,10 @@ func (m *Manager) setLocked(ctx context.Context, id oauth.ID, locked bool, event
 	if err != nil {
 		return err
 	}
-	return m.Store.SetLocked(ctx, id, locked, a)
+	return keepsAdmin(m.Store.SetLocked(ctx, id, locked, a))
 }
 
-// RemoveAccount removes a user and all that hangs off the account.
+// RemoveAccount removes a user and all that hangs off the account. *Forbidden where that would leave no admin.
 func (m *Manager) RemoveAccount(ctx context.Context, id oauth.ID) error {
 	acc, err := m.accountToChange(ctx, id)
 	if err != nil {
@@ -210,7 +210,7 @@ func (m *Manager) RemoveAccount(ctx context.Context, id oauth.ID) error {
 	if err != nil {
 		return err
 	}
-	return m.Store.RemoveAccount(ctx, id, a)
+	return keepsAdmin(m.Store.RemoveAccount(ctx, id, a))
 }
 
 // WithdrawConsent takes back what a user agreed to for a client, and ends what the client was given.

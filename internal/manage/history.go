@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -104,10 +105,12 @@ func accountDocument(acc *oauth.Account) json.RawMessage {
 	if acc == nil {
 		return nil
 	}
+	shown := *acc
+	shown.Created = acc.Created.UTC().Truncate(time.Millisecond) // as it is stored, so that documents can be compared
 	return documentOf(struct {
 		oauth.Account
 		Version *struct{} `json:"version,omitempty"`
-	}{Account: *acc})
+	}{Account: shown})
 }
 
 // documentOf is the JSON of something that was validated, or read from the store, and so has one.

@@ -2,8 +2,18 @@ package manage
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
+
+	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/store"
+)
+
+const (
+	// maxWarnings is how many an overview lists: who has more begins with these.
+	maxWarnings = 50
+	// maxOverview is the longest plot: tallies are kept for no longer.
+	maxOverview = 90 * 24 * time.Hour
 )
 
 // Overview is what there is to see at a glance.
@@ -32,9 +42,61 @@ type Warning struct {
 	Text    string `json:"text"`
 }
 
-// Overview gathers the plots since the given time, with every step there is (also empty ones), and the warnings.
+// Overview gathers the plots since the given time, with every step there is (also empty ones), and the warnings. It reads
+// all clients; who shows it often keeps it for a revision.
 func (m *Manager) Overview(ctx context.Context, since time.Time) (Overview, error) {
-	return Overview{}, errors.ErrUnsupported
+	o := Overview{Step: int(store.TallyStep / time.Second), Warnings: []Warning{}}
+	snap, err := m.load(ctx)
+	if err != nil {
+		return o, err
+	}
+	o.Clients = len(snap.Clients)
+	o.warn(&snap)
+	now := m.Now()
+	if o.Sessions, err = m.Store.CountSessions(ctx, now); err != nil {
+		return o, err
+	}
+	if earliest := now.Add(-maxOverview); since.Before(earliest) {
+		since = earliest
+	}
+	since = since.Truncate(store.TallyStep)
+	tallies, err := m.Store.TalliesSince(ctx, since)
+	o.SignIns = plot(tallies, store.TallySignIns, since, now)
+	o.Tokens = plot(tallies, store.TallyTokens, since, now)
+	return o, err
+}
+
+// plot is one point a step from since to now.
+func plot(tallies []store.Tally, name string, since, now time.Time) []Point {
+	points := []Point{}
+	for at := since; !at.After(now); at = at.Add(store.TallyStep) {
+		points = append(points, Point{At: at.UTC()})
+	}
+	for _, t := range tallies {
+		if i := int(t.At.Sub(since) / store.TallyStep); t.Name == name && i >= 0 && i < len(points) {
+			points[i].Count += t.Count
+		}
+	}
+	return points
+}
+
+// warn lists what is unsafe about the profile, and about the clients that are not disabled.
+func (o *Overview) warn(snap *store.Snapshot) {
+	add := func(kind, subject string, texts []string) {
+		for _, text := range texts {
+			if len(o.Warnings) == maxWarnings {
+				o.MoreWarnings++
+				continue
+			}
+			o.Warnings = append(o.Warnings, Warning{kind, subject, text})
+		}
+	}
+	add(store.KindProfile, "", ProfileWarnings(&snap.Profile))
+	for i := range snap.Clients {
+		if c := &snap.Clients[i]; !c.Disabled {
+			add(store.KindClient, c.ID, Warnings(c))
+		}
+	}
 }
 
 // Authenticator is a way of proving who the user is.
@@ -46,4 +108,11 @@ type Authenticator struct {
 }
 
 // Authenticators lists those that this server has.
-func Authenticators() []Authenticator { return nil }
+func Authenticators() []Authenticator {
+	p := authn.DefaultParams
+	return []Authenticator{{
+		ID: "password", Name: "User name and password", AMR: "pwd",
+		Description: fmt.Sprintf("At least %d characters, and none of the passwords that are guessed first. Stored as argon2id hashes (%d MiB, %d passes, %d lane).",
+			authn.MinPasswordLength, p.Memory>>10, p.Time, p.Threads),
+	}}
+}

@@ -30,6 +30,9 @@ const (
 
 	KindAdminSession Kind = "admin_session" // cookies of signed-in operators
 	KindAdminFlow    Kind = "admin_flow"    // cookies of operators who are signing in
+
+	KindOperatorLink Kind = "operator_link" // one-time links with which somebody becomes an operator
+	KindPasswordLink Kind = "password_link" // one-time links with which a user sets a password
 )
 
 // kinds lists every kind with the prefix of its text. What applications hold has one that secret
@@ -37,7 +40,7 @@ const (
 var kinds = map[Kind]string{
 	KindAccess: AccessPrefix, KindFlow: "", KindDevice: "", KindCode: CodePrefix, KindRefresh: RefreshPrefix, KindRequest: "",
 	KindDeviceCode: "usher_dc_", KindNonce: "", KindRegistration: "usher_it_",
-	KindAdminSession: "", KindAdminFlow: "",
+	KindAdminSession: "", KindAdminFlow: "", KindOperatorLink: "usher_ol_", KindPasswordLink: "usher_pl_",
 }
 
 // The prefixes that begin what applications hold: access tokens (handles), refresh tokens, authorization codes.

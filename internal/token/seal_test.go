@@ -13,7 +13,14 @@ import (
 	"github.com/usher-id/usher/internal/token"
 )
 
-var kinds = []token.Kind{token.KindAccess, token.KindFlow, token.KindDevice}
+// kinds are one of each way to be kept: cookies, values in pages, and the kinds that have a prefix.
+var kinds = []token.Kind{
+	token.KindAccess, token.KindFlow, token.KindDevice, token.KindRegistration, token.KindAdminSession, token.KindOperatorLink,
+	token.KindPasswordLink,
+}
+
+// prefixes begin what scanners for secrets are to find.
+var prefixes = []string{token.AccessPrefix, "usher_it_", "usher_ol_", "usher_pl_"}
 
 func TestSealOpen(t *testing.T) {
 	r := fullRing(t)
@@ -34,6 +41,18 @@ func TestSealOpen(t *testing.T) {
 			if err != nil || !bytes.Equal(got, plain) {
 				t.Errorf("%s: got %d bytes, %v", kind, len(got), err)
 			}
+		}
+	}
+}
+
+func TestScannersFindWhatApplicationsAndPeopleHold(t *testing.T) {
+	r := fullRing(t)
+	for kind, prefix := range map[token.Kind]string{
+		token.KindAccess: "usher_at_", token.KindRefresh: "usher_rt_", token.KindCode: "usher_ac_", token.KindDeviceCode: "usher_dc_",
+		token.KindRegistration: "usher_it_", token.KindOperatorLink: "usher_ol_", token.KindPasswordLink: "usher_pl_",
+	} {
+		if text, err := r.Seal(kind, start, nil); err != nil || !strings.HasPrefix(text, prefix) {
+			t.Errorf("%s: %.20s, %v", kind, text, err)
 		}
 	}
 }
@@ -193,9 +212,16 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		for made, s := range sealed {
-			bare := strings.TrimPrefix(s, token.AccessPrefix)
+			bare := s
+			for _, p := range prefixes {
+				bare = strings.TrimPrefix(bare, p)
+			}
+			offers := []string{s, bare}
+			for _, p := range prefixes {
+				offers = append(offers, p+bare)
+			}
 			for _, kind := range kinds {
-				for _, offered := range []string{s, bare, token.AccessPrefix + bare} {
+				for _, offered := range offers {
 					got, err := r.Open(kind, offered)
 					switch {
 					case kind == made && offered == s:
