@@ -1,0 +1,91 @@
+package api
+
+import (
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+var (
+	yamlTypes = []string{"application/yaml", "application/x-yaml", "text/yaml"} // RFC 9512, and what was sent before it
+	xmlTypes  = []string{"application/xml", "text/xml"}
+)
+
+// fileName marks what a file that came without a name manages.
+const fileName = "admin API"
+
+func (a *API) exportConfiguration(c *route.Call) error {
+	text, err := c.Manage.Export(c.R.Context())
+	if err != nil {
+		return err
+	}
+	h := c.W.Header()
+	h.Set("Content-Type", "application/yaml")
+	h.Set("Content-Disposition", `attachment; filename="usher.yaml"`)
+	_, err = c.W.Write(text)
+	return hungUp(err)
+}
+
+// applyConfiguration reads no secret that the file refers to: over the network a reference would read the server's own
+// environment and files.
+func (a *API) applyConfiguration(c *route.Call) error {
+	q := c.R.URL.Query()
+	prune, err := flag(q, "prune")
+	if err != nil {
+		return err
+	}
+	name := fileName
+	if q.Has("name") {
+		name = q.Get("name")
+		if name == "" || utf8.RuneCountInString(name) > 200 || oauth.Printable(name) != name {
+			return badParameter("name", "it is a text of at most 200 characters")
+		}
+	}
+	return a.plan(c, yamlTypes, func(text []byte) (*manage.Plan, error) {
+		return c.Manage.PlanFile(c.R.Context(), text, manage.FileOptions{Name: name, Prune: prune})
+	})
+}
+
+func (a *API) importCurity(c *route.Call) error {
+	return a.plan(c, xmlTypes, func(text []byte) (*manage.Plan, error) {
+		return c.Manage.PlanCurity(c.R.Context(), text)
+	})
+}
+
+// plan reads a file, and unless the request only wants to see it, makes what it plans.
+func (a *API) plan(c *route.Call, types []string, read func([]byte) (*manage.Plan, error)) error {
+	dry, err := flag(c.R.URL.Query(), "dry_run")
+	if err != nil {
+		return err
+	}
+	text, err := body(c, maxFile, types)
+	if err != nil {
+		return err
+	}
+	plan, err := read(text)
+	if err != nil {
+		return err
+	}
+	if !dry {
+		if err := c.Manage.Apply(c.R.Context(), plan); err != nil {
+			return err
+		}
+	}
+	view := struct {
+		Applied bool             `json:"applied"`
+		Changes []manage.Planned `json:"changes"`
+		Notes   []string         `json:"notes"`
+	}{!dry, plan.Changes, listOf(plan.Notes)}
+	if view.Changes == nil {
+		view.Changes = []manage.Planned{}
+	}
+	for i := range view.Changes {
+		if view.Changes[i].Differences == nil {
+			view.Changes[i].Differences = []manage.Difference{}
+		}
+	}
+	return answer(c, http.StatusOK, view)
+}
