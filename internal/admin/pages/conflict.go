@@ -46,6 +46,20 @@ func (p *Pages) conflict(c *route.Call, f *form, theirs url.Values, version int6
 	return p.render(c, http.StatusConflict, "conflict.html", "Somebody else changed this", v)
 }
 
+// untouched tells whether all that the form shows is as it was when the form was made.
+func (f *form) untouched(theirs url.Values) bool {
+	based, err := url.ParseQuery(f.Based)
+	if err != nil {
+		return false
+	}
+	for _, name := range fieldNames(based, theirs) {
+		if shown(based[name]) != shown(theirs[name]) {
+			return false
+		}
+	}
+	return true
+}
+
 // neverCarried are fields that are not shown, nor sent along.
 var neverCarried = []string{"password", "secret"}
 

@@ -123,6 +123,22 @@ func as[T, S ~string](list []S) []T {
 	return out
 }
 
+// picked is what was chosen from a list: what was there already stays in its order, so that nothing seems changed.
+func picked[T comparable](was, chosen []T) []T {
+	var list []T
+	for _, v := range was {
+		if slices.Contains(chosen, v) && !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	for _, v := range chosen {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 // field is one field for a template to draw.
 type field struct {
 	Name, ID, Label, Help, Value string

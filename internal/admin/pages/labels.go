@@ -17,6 +17,7 @@ var labels = map[string]string{
 	"description": "Description", "claims": "Claims", "max_auth_age": "Sign-in at most this old",
 	"username": "User name", "email": "E-mail address", "attributes": "Further claims", "locked": "Locked", "role": "Role",
 	"external_id": "External ID", "password": "Password", "valid": "Good for", "text": "Text", "file": "File",
+	"scope_name": "Name", "hours": "Good for", "format": "Format",
 	"event": "Event", "actor": "Actor", "user": "User", "client": "Client", "from": "From", "to": "To", "q": "Search",
 }
 
