@@ -21,6 +21,7 @@ import (
 	"github.com/usher-id/usher/internal/admin/pages"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 	"github.com/usher-id/usher/internal/web"
 )
@@ -217,7 +218,10 @@ func (a *Admin) askRuntime(r *http.Request, form url.Values) (status int, body [
 func (a *Admin) logout(w http.ResponseWriter, r *http.Request) {
 	who, err := a.signedIn(r)
 	if err == nil && who != nil {
-		err = a.acting(r, "operator:"+who.account.Username, who.account.Role).EndDelegation(r.Context(), who.delegation)
+		err = a.Manager.Store.EndDelegation(r.Context(), who.delegation, store.Audit{
+			At: a.now(), Event: store.EventDelegationEnded, Actor: "operator:" + who.account.Username, AccountID: who.account.ID,
+			ClientID: oauth.AdminClientID, Address: a.proxies.ClientAddress(r).String(), Detail: "signed out of the admin pages", Count: 1,
+		})
 	}
 	if err != nil {
 		a.fault(w, err)

@@ -225,7 +225,7 @@ func TestConsent(t *testing.T) {
 	b.frame(assisted("client_id", "foreign", "prompt", "none", "scope", "email")).wantError(oauth.ConsentRequired)
 
 	w.blocked().submit(continuePath, form("flow", offer.field("flow"))).wantError(oauth.InteractionRequired)
-	w.must(w.manager.WithdrawConsent(context.Background(), "alice", "foreign"))
+	w.must(w.manager.WithdrawConsent(context.Background(), w.alice.ID, "foreign"))
 	b.frame(assisted("client_id", "foreign", "prompt", "none", "scope", "openid read")).wantError(oauth.ConsentRequired)
 }
 

@@ -46,7 +46,7 @@ func TestBrowserStateOfADeadSessionIsForgotten(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.signIn("client_id", "app")
-	w.must(w.manager.LockAccount(t.Context(), "alice"))
+	w.must(w.manager.LockAccount(t.Context(), w.alice.ID))
 	if gone := b.open(logoutPath).setCookie(browserStateCookie.Name); gone == nil || gone.MaxAge >= 0 {
 		t.Errorf("the state is %v", gone)
 	}

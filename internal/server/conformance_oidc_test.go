@@ -26,7 +26,7 @@ func oidcWorld(t testing.TB) *world {
 		"address": map[string]any{"street_address": "1 Way", "locality": "Town", "country": "DE"}, "phone_number": "+49 30 1", "phone_number_verified": false,
 	})
 	w.must(err)
-	_, _, err = w.manager.ChangeAccount(context.Background(), "alice", func(a *oauth.Account) { a.Attributes = attributes })
+	_, _, err = w.manager.ChangeAccount(context.Background(), w.alice.ID, func(a *oauth.Account) { a.Attributes = attributes })
 	w.must(err)
 	return w
 }

@@ -39,16 +39,16 @@ func TestWhatEndsWhat(t *testing.T) {
 			s.clock.pass(8*time.Hour + time.Second)
 		}, all},
 		{"consent withdrawn", func(s *state) {
-			s.must(s.manager.WithdrawConsent(ctx, "alice", "app"))
+			s.must(s.manager.WithdrawConsent(ctx, s.alice.ID, "app"))
 		}, func(s *state) []string { return []string{s.app, s.elsewhere, s.childs} }},
 		{"account locked", func(s *state) {
-			s.must(s.manager.LockAccount(ctx, "alice"))
+			s.must(s.manager.LockAccount(ctx, s.alice.ID))
 		}, func(s *state) []string { return []string{s.app, s.jwt, s.elsewhere, s.childs} }},
 		{"password changed", func(s *state) {
-			s.must(s.manager.SetPassword(ctx, "alice", "another good password"))
+			s.must(s.manager.SetPassword(ctx, s.alice.ID, "another good password"))
 		}, func(s *state) []string { return []string{s.app, s.jwt, s.elsewhere, s.childs} }},
 		{"account removed", func(s *state) {
-			s.must(s.manager.RemoveAccount(ctx, "alice"))
+			s.must(s.manager.RemoveAccount(ctx, s.alice.ID))
 		}, func(s *state) []string { return []string{s.app, s.jwt, s.elsewhere, s.childs} }},
 		{"client disabled", func(s *state) {
 			_, _, err := s.manager.ChangeClient(ctx, "app", func(c *oauth.Client) { c.Disabled = true })

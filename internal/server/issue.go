@@ -185,6 +185,7 @@ func (s *Server) encodeAccess(ctx context.Context, snap *snapshot, c *oauth.Clie
 		return "", oauth.Internal(err)
 	}
 	s.metrics.issued()
+	s.tally.tokens.Add(1)
 	s.logIssue(ctx, t)
 	return text, nil
 }

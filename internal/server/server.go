@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 	"github.com/usher-id/usher/internal/web"
@@ -69,6 +70,7 @@ type Server struct {
 	addresses   *authn.AddressLimiter
 	bucketKey   []byte
 	metrics     *metrics
+	tally       tally
 	guard       http.CrossOriginProtection
 	backChannel *backChannel
 	current     atomic.Pointer[snapshot]
@@ -121,13 +123,15 @@ func (s *Server) checkClock(ctx context.Context) error {
 	return nil
 }
 
-// Run renews the configuration snapshot, and watches the clock, until the context ends, and then until clients have
+// Run renews the configuration snapshot, watches the clock, and writes down what was counted, until the context ends, and then until clients have
 // heard of the last logouts. By then no request may be under way any more.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.backChannel.drain()
-	renew, clock := time.NewTicker(refreshEvery), time.NewTicker(time.Minute)
+	defer s.writeLastTallies(ctx)
+	renew, clock, count := time.NewTicker(refreshEvery), time.NewTicker(time.Minute), time.NewTicker(tallyEvery)
 	defer renew.Stop()
 	defer clock.Stop()
+	defer count.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -136,6 +140,8 @@ func (s *Server) Run(ctx context.Context) error {
 			if err := s.refreshIfChanged(ctx); err != nil && ctx.Err() == nil {
 				s.Logger.Error("the configuration could not be read again; going on with what is known", "error", err)
 			}
+		case <-count.C:
+			s.writeTallies(ctx)
 		case <-clock.C:
 			s.renewal.skewed.Store(errors.Is(s.clockFault(ctx), errSkewed))
 		}
@@ -200,6 +206,8 @@ func (s *Server) Handler() http.Handler {
 		{"POST " + consentPath, session | form, s.consent},
 		{"POST " + continuePath, session | form, s.goOn},
 		{"POST " + cancelPath, session | form, s.cancel},
+		{"GET " + manage.PasswordLinkPath, session, s.passwordPage},
+		{"POST " + manage.PasswordLinkPath, session | form, s.setPassword},
 		{"POST " + introspectPath, plain, s.introspect},
 		{"POST " + revokePath, plain, s.revoke},
 		{"OPTIONS " + revokePath, plain, s.preflightFor("POST")},

@@ -50,6 +50,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.askAgain(w, v, username, wait, err)
 	default:
 		s.metrics.signIn("succeeded")
+		s.tally.signIns.Add(1)
 		s.rememberDevice(w, r, v, a)
 		s.advance(w, r, v, st)
 	}

@@ -44,7 +44,7 @@ func TestWrongPasswordAndUnknownUserLookTheSame(t *testing.T) {
 
 func TestLockedAccount(t *testing.T) {
 	w := newWorld(t)
-	w.must(w.manager.LockAccount(context.Background(), "alice"))
+	w.must(w.manager.LockAccount(context.Background(), w.alice.ID))
 	b := w.browser()
 	b.submitPassword(b.frame(assisted("client_id", "app")), "alice", password).wantText("This account is locked")
 	b.submitPassword(b.frame(assisted("client_id", "app")), "alice", "wrong").wantText("User name or password is wrong")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,8 @@ type snapshot struct {
 	profile   oauth.Profile
 	clients   map[string]*oauth.Client // enabled ones and disabled ones
 	literal   map[string]bool          // origins that an enabled client lists literally
-	patterns  []*oauth.Client          // enabled clients with an origin pattern
+	patterns  []*oauth.Client          // enabled clients with an origin pattern, or one on trial
+	trialEnds time.Time                // the first of them; zero where nothing is on trial
 	ring      *token.Ring
 	discovery []byte
 	jwks      []byte
@@ -62,7 +64,7 @@ func (s *Server) refresh(ctx context.Context) error {
 		jwks: ring.JWKS(s.Now()),
 	}
 	for i := range loaded.Clients {
-		snap.add(&loaded.Clients[i])
+		snap.add(&loaded.Clients[i], s.Now())
 	}
 	if snap.discovery, err = json.MarshalIndent(s.metadata(snap), "", "  "); err != nil {
 		return err
@@ -71,7 +73,7 @@ func (s *Server) refresh(ctx context.Context) error {
 	return nil
 }
 
-func (snap *snapshot) add(c *oauth.Client) {
+func (snap *snapshot) add(c *oauth.Client, now time.Time) {
 	snap.clients[c.ID] = c
 	if c.Disabled {
 		return
@@ -84,9 +86,24 @@ func (snap *snapshot) add(c *oauth.Client) {
 			pattern = true
 		}
 	}
-	if pattern {
+	if onTrial := snap.addTrial(c, now); pattern || onTrial {
 		snap.patterns = append(snap.patterns, c)
 	}
+}
+
+// addTrial allows the client's trial origin while it is one. It is not among the literal ones: those are where whole pages
+// may be sent back to, and a trial is for a panel in a page.
+func (snap *snapshot) addTrial(c *oauth.Client, now time.Time) bool {
+	if c.TrialOrigin == "" || !now.Before(c.TrialUntil) {
+		return false
+	}
+	if snap.trialEnds.IsZero() || c.TrialUntil.Before(snap.trialEnds) {
+		snap.trialEnds = c.TrialUntil
+	}
+	if trial := oauth.OriginPattern(c.TrialOrigin); !slices.Contains(c.AllowedOrigins, trial) {
+		c.AllowedOrigins = append(slices.Clone(c.AllowedOrigins), trial)
+	}
+	return true
 }
 
 // client returns an enabled client; a disabled one is as good as unknown.
@@ -135,11 +152,17 @@ func (snap *snapshot) anyClientsOrigin(origin string) oauth.ValidOrigin {
 }
 
 func (s *Server) refreshIfChanged(ctx context.Context) error {
+	snap := s.current.Load()
 	revision, err := s.Store.Revision(ctx)
-	if err != nil || revision == s.current.Load().revision {
+	if err != nil || revision == snap.revision && !snap.outlived(s.Now()) {
 		return err
 	}
 	return s.refresh(ctx)
+}
+
+// outlived tells whether something in the snapshot was to end by now.
+func (snap *snapshot) outlived(now time.Time) bool {
+	return !snap.trialEnds.IsZero() && !now.Before(snap.trialEnds)
 }
 
 // openAccess opens an access token of either format. A key that this node does not know yet causes one

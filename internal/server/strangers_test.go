@@ -119,7 +119,7 @@ func TestRefusalsAreRecorded(t *testing.T) {
 	if w.audits(store.EventConsentDenied) != 1 {
 		t.Error("a denied consent leaves no record")
 	}
-	w.must(w.manager.LockAccount(t.Context(), "alice"))
+	w.must(w.manager.LockAccount(t.Context(), w.alice.ID))
 	b.submitPassword(b.frame(assisted("client_id", "app")), "alice", password).wantText("locked")
 	if w.audits(store.EventSignInFailed) != 1 {
 		t.Error("the right password of a locked account leaves no record")

@@ -106,7 +106,7 @@ func newWorldOf(t testing.TB, two bool) *world {
 	w.store = st
 	costly := expensive()
 	master := costly.master
-	w.manager = &manage.Manager{Store: st, Master: master, Now: w.clock.Now, Rand: rand.Reader, Actor: "test"}
+	w.manager = &manage.Manager{Store: st, Master: master, Now: w.clock.Now, Rand: rand.Reader, Actor: "test", Role: oauth.RoleAdmin}
 	w.must(st.Bootstrap(ctx, oauth.DefaultProfile(), costly.keys))
 	w.alice = oauth.Account{ID: newID(), Username: "alice", Name: "Alice", Email: "alice@example.com",
 		PasswordHash: costly.hash, Created: w.clock.Now()}

@@ -180,7 +180,8 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 	if t, ok := v.(targeted); ok {
 		target = formTarget(t.target())
 	}
-	if _, carries := v.(FormPost); carries {
+	switch v.(type) {
+	case FormPost, NewPassword: // what the one carries, and the address of the other, is nobody else's
 		referrer = "no-referrer"
 	}
 	pageHeaders(w.Header(), nonce, frame, target, referrer)
