@@ -105,14 +105,14 @@ func (r *fileReader) parse(text []byte) *yaml.Node {
 		r.faults.add(1, "", "the file is empty: begin it with 'usher: %d'", fileVersion)
 		return nil
 	case err != nil:
-		r.syntax(err)
+		r.syntax(text, err)
 		return nil
 	}
 	switch err := d.Decode(&second); {
 	case err == nil:
 		r.faults.add(second.Line, "", "a second document begins here: a file holds one")
 	case !errors.Is(err, io.EOF):
-		r.syntax(err)
+		r.syntax(text, err)
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 {
 		return nil
@@ -142,18 +142,30 @@ func parts(text []byte) int {
 	return n
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	yamlLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
 
 // syntax reports what the YAML parser says.
-func (r *fileReader) syntax(err error) {
-	text, line := err.Error(), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		text = text[len(m[0]):]
+func (r *fileReader) syntax(text []byte, err error) {
+	problem, line := err.Error(), 1
+	if m := yamlLine.FindStringSubmatch(problem); m != nil {
+		problem = problem[len(m[0]):]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
+			if strings.HasPrefix(problem, "did not find expected") {
+				line++ // of these the parser counts lines from 0
+			}
 		}
 	}
-	r.faults.add(line, "", "this is no YAML: %s", text)
+	if m := yamlAnchor.FindStringSubmatch(problem); m != nil {
+		line = lineAt(text, max(bytes.Index(text, []byte("*"+m[1])), 0))
+	}
+	if strings.HasSuffix(problem, "expected key") || strings.HasSuffix(problem, "'-' indicator") {
+		problem += " (look at the indentation of what begins here)"
+	}
+	r.faults.add(line, "", "this is no YAML: %s", problem)
 }
 
 // plain refuses what makes a file more than it looks like: aliases, and nesting without end.
