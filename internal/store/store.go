@@ -107,24 +107,29 @@ type ClientChange struct {
 
 // Accounts are the users.
 type Accounts interface {
-	// CreateAccount stores a new account with its password hash; ErrConflict where the user name
+	// CreateAccount stores a new account with its password hash and without a role; ErrConflict where the user name
 	// (case-folded) is taken.
 	CreateAccount(ctx context.Context, acc oauth.Account, a Audit) error
 	Account(ctx context.Context, id oauth.ID) (oauth.Account, error)
 	// AccountByName finds by the case-folded user name, password hash included.
 	AccountByName(ctx context.Context, username string) (oauth.Account, error)
 	// ListAccounts lists by case-folded user name, those after the given one, at most limit. With a search it lists
-	// those whose user name or e-mail address begins with the text, whatever the case.
+	// those whose user name begins with the text, whatever the case, and after them, by e-mail address, the others whose
+	// e-mail address does; after is the user name of the last one then too. Where that account is gone meanwhile, the
+	// e-mail addresses begin anew.
 	ListAccounts(ctx context.Context, search, after string, limit int) ([]oauth.Account, error)
 	// CountAccounts counts what ListAccounts lists, for protocols that must tell (RFC 7644 §3.4.2).
 	CountAccounts(ctx context.Context, search string) (int, error)
-	// AccountByExternalID finds by the name in the directory that provisions it.
+	// AccountByExternalID finds by the name in the directory that provisions it. That the name is unique is the
+	// directory's to see to (RFC 7643 §3.1); of several accounts it is always the same one that is found.
 	AccountByExternalID(ctx context.Context, externalID string) (oauth.Account, error)
 	// Operators lists the accounts that have a role, by case-folded user name.
 	Operators(ctx context.Context) ([]oauth.Account, error)
-	// UpdateAccount replaces user name, name, e-mail address, external ID and attributes of the version was.
+	// UpdateAccount replaces user name, name, e-mail address, external ID and attributes of the version was,
+	// and nothing else: no role, lock or password.
 	UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a Audit) error
-	// SetRole gives the account a role, or takes it (empty). ErrConflict where that would leave no admin who is not locked.
+	// SetRole gives the account a role, or takes it (empty). It, SetLocked, RemoveAccount and AdmitOperator are an
+	// ErrConflict where they would take away the last admin who is not locked, also where many are taken away at once.
 	SetRole(ctx context.Context, id oauth.ID, role oauth.Role, a Audit) error
 	// AdmitOperator spends the link and, in the same transaction, creates the account (was is 0; ErrConflict where its
 	// user name is taken) or sets password hash and role of the version was and unlocks it, ending what hung off it as
@@ -171,7 +176,8 @@ type Sessions interface {
 	EndSession(ctx context.Context, id oauth.ID, a Audit) (clientIDs []string, err error)
 	// EndChild removes one child session by its cookie; its parent lives on.
 	EndChild(ctx context.Context, cookieHash []byte) error
-	// EndSessions ends every session, delegation and family of the account. It tells which clients had a delegation.
+	// EndSessions ends every session, delegation and family of the account, offline ones too. It tells which clients had a
+	// delegation. ErrNotFound where there is no such account.
 	EndSessions(ctx context.Context, accountID oauth.ID, a Audit) (clientIDs []string, err error)
 	// ListSessions lists live sessions, of the account or (zero) of all, newest first, those after the given place, at
 	// most limit.

@@ -9,27 +9,28 @@ import (
 )
 
 const (
-	// namesFound are the accounts whose user name begins as searched for; mailsFound those of which only the e-mail
-	// address does.
-	namesFound = `FROM account WHERE username_key >= $1 AND username_key < $2`
-	mailsFound = `FROM account WHERE email_key >= $1 AND email_key < $2 AND NOT (username_key >= $1 AND username_key < $2)`
+	// named are the accounts whose user name begins as searched for; mailed those of which only the e-mail address does.
+	named  = `username_key >= $1 AND username_key < $2`
+	mailed = `email_key < $2 AND NOT email_key < $1 AND NOT (` + named + `)`
 )
 
 var (
 	selectAccounts = sql(`SELECT ` + accountColumns + ` FROM account WHERE username_key > $1 ORDER BY username_key LIMIT $2`)
-	// searchAccounts reads the e-mail addresses only where the user names do not fill the page. $3 is the user name to
-	// begin after; $4 is the same where the page begins among the e-mail addresses, and $5 where it begins before them.
+	// searchAccounts reads the e-mail addresses only where the user names do not fill the page. $3 is the user name to go on
+	// after, and $4 that of the account to go on after among the e-mail addresses; empty for their first.
 	searchAccounts = sql(`WITH named AS MATERIALIZED
-			(SELECT ` + accountColumns + `, username_key AS place, 1 AS part ` + namesFound + ` AND username_key > $3
-				ORDER BY username_key LIMIT $6),
+			(SELECT ` + accountColumns + `, username_key, username_key AS place, 1 AS part
+				FROM account WHERE ` + named + ` AND username_key > $3 ORDER BY username_key LIMIT $5),
 		mailed AS MATERIALIZED
-			(SELECT ` + accountColumns + `, email_key AS place, 2 AS part ` + mailsFound + `
-				AND (email_key, username_key) > (COALESCE((SELECT email_key FROM account WHERE username_key = $4), $5), $4)
-				AND (SELECT count(*) FROM named) < $6
-				ORDER BY email_key, username_key LIMIT $6)
-		SELECT * FROM named UNION ALL SELECT * FROM mailed`)
+			(SELECT ` + accountColumns + `, username_key, email_key AS place, 2 AS part
+				FROM account WHERE ` + mailed + `
+				AND (email_key, username_key) > (COALESCE((SELECT email_key FROM account WHERE username_key = $4), $1), $4)
+				AND (SELECT count(*) FROM named) < $5
+				ORDER BY email_key, username_key LIMIT $5)
+		SELECT * FROM named UNION ALL SELECT * FROM mailed ORDER BY part, place, username_key LIMIT $5`)
 	countAccounts = sql(`SELECT count(*) FROM account`)
-	countFound    = sql(`SELECT (SELECT count(*) ` + namesFound + `) + (SELECT count(*) ` + mailsFound + `)`)
+	countFound    = sql(`SELECT (SELECT count(*) FROM account WHERE ` + named + `) +
+		(SELECT count(*) FROM account WHERE email_key >= $1 AND ` + mailed + `)`)
 
 	selectAccountByExternalID = sql(`SELECT ` + accountColumns + ` FROM account WHERE external_id <> '' AND external_id = $1
 		ORDER BY id LIMIT 1`)
@@ -55,7 +56,7 @@ func (s *Store) ListAccounts(ctx context.Context, search, after string, limit in
 	if after != "" && !bytes.HasPrefix(key, from) {
 		afterName, afterMail = before, key
 	}
-	return list(ctx, s, searchAccounts, accountAt, from, before, afterName, afterMail, []byte{}, limit)
+	return list(ctx, s, searchAccounts, accountAt, from, before, afterName, afterMail, limit)
 }
 
 // CountAccounts counts what ListAccounts lists.

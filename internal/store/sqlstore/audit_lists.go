@@ -20,7 +20,7 @@ var (
 	// matches: so the caller knows where to go on.
 	selectMatches = sql(`WITH edge AS MATERIALIZED
 		(SELECT id FROM audit WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $10)
-		SELECT ` + auditColumns + `, (SELECT id FROM edge) FROM audit
+		SELECT ` + auditColumns + `, (SELECT id FROM edge) AS edge_id FROM audit
 		WHERE id < $1 AND id >= COALESCE((SELECT id FROM edge), $2) AND (` + auditMatch + ` OR id = (SELECT id FROM edge))
 		ORDER BY id DESC LIMIT $3`)
 	selectAuditsAfter = sql(`SELECT ` + auditColumns + ` FROM audit WHERE id > $1 AND id < $2 AND ` + auditMatch + ` ORDER BY id LIMIT $3`)

@@ -8,11 +8,14 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// TestNoVerbScans asks SQLite how it would run each statement: every table is reached through a key. The
-// two small tables that are loaded whole are the exception.
+// TestNoVerbScans asks SQLite how it would run each statement: every table is reached through a key. The exceptions
+// are the two small tables that are loaded whole, the count of all accounts, an index of operators alone, and what a
+// statement itself put together, which is a page at most. Nor is anything sorted but what one session has, or a page.
 func TestNoVerbScans(t *testing.T) {
 	s := openURL(t, sqliteURL(t))
-	whole := []*statement{selectClients, selectKeys, insertKeyUnless}
+	whole := []*statement{selectClients, selectKeys, insertKeyUnless, countAccounts}
+	small := []string{"SCAN CONSTANT ROW", "SCAN account USING INDEX account_operator", "SCAN named", "SCAN mailed", "SCAN edge"}
+	sorts := []*statement{selectKeys, selectDelegationsOfSession, searchAccounts}
 	conn := <-s.db.(*sqliteEngine).readers
 	defer func() { s.db.(*sqliteEngine).readers <- conn }()
 	for _, statement := range statements {
@@ -20,10 +23,10 @@ func TestNoVerbScans(t *testing.T) {
 			continue // PostgreSQL's alone
 		}
 		for _, step := range plan(t, conn, statement) {
-			if strings.Contains(step, "SCAN") && step != "SCAN CONSTANT ROW" && !slices.Contains(whole, statement) {
+			if strings.Contains(step, "SCAN") && !slices.Contains(small, step) && !slices.Contains(whole, statement) {
 				t.Errorf("%s\n\t%s", statement.sqlite, step)
 			}
-			if strings.Contains(step, "AUTOMATIC") || strings.Contains(step, "TEMP B-TREE") && statement != selectKeys {
+			if strings.Contains(step, "AUTOMATIC") || strings.Contains(step, "TEMP B-TREE") && !slices.Contains(sorts, statement) {
 				t.Errorf("%s\n\t%s", statement.sqlite, step)
 			}
 		}
