@@ -71,7 +71,7 @@ type demoRun struct {
 
 // start returns how long it took from the start of the process to the first answer.
 func (d *demoRun) start() (time.Duration, error) {
-	var ports [2]string
+	var ports [3]string
 	for i := range ports {
 		address, err := freeAddress()
 		if err != nil {
@@ -80,7 +80,7 @@ func (d *demoRun) start() (time.Duration, error) {
 		_, ports[i], _ = net.SplitHostPort(address)
 	}
 	var said strings.Builder
-	d.cmd = exec.Command(d.binary, "demo", "--data", d.folder, "--port", ports[0], "--app-port", ports[1])
+	d.cmd = exec.Command(d.binary, "demo", "--data", d.folder, "--port", ports[0], "--app-port", ports[1], "--admin-port", ports[2])
 	d.cmd.Env = withoutUsher(os.Environ())
 	d.cmd.Stderr = &said
 	begin := time.Now()

@@ -80,7 +80,7 @@ func freeAddress(t *testing.T) string {
 
 // start starts the process and does not wait until it serves.
 func (n *node) start() error {
-	process := exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--mtls-listen", n.mtls, "--metrics-listen", n.operations)
+	process := exec.Command(n.binary, "serve", "--config", n.config, "--listen", n.address, "--admin-listen", "off", "--mtls-listen", n.mtls, "--metrics-listen", n.operations)
 	process.Stderr, process.SysProcAttr = &n.log, dieWithParent()
 	started, ended := make(chan error), make(chan struct{})
 	n.process, n.ended = process, ended

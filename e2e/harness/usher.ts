@@ -44,7 +44,7 @@ export async function freePort(): Promise<number> {
 /** Starts the demo on free ports and waits until it says that it is ready. */
 export async function startDemo(): Promise<Usher> {
   const data = mkdtempSync(join(tmpdir(), "usher-e2e-data-"));
-  const child = startProcess(BINARY, ["demo", "--data", data, "--port", "0", "--app-port", "0"], ["ignore", "pipe", "pipe"]);
+  const child = startProcess(BINARY, ["demo", "--data", data, "--port", "0", "--app-port", "0", "--admin-port", "0"], ["ignore", "pipe", "pipe"]);
   let printed = "";
   child.stdout?.on("data", (chunk) => (printed += String(chunk)));
   child.stderr?.on("data", (chunk) => (printed += String(chunk)));
