@@ -89,7 +89,6 @@ func baseURL(address string) string {
 }
 
 // startNode starts the binary on a database and waits until it answers.
-// There are no admin pages unless further settings say so.
 func startNode(binary, folder, address string, w *world, c certificate, further string) (*node, error) {
 	files := map[string]string{
 		"tls.crt": string(c.cert), "tls.key": string(c.key), "master.key": w.master.Encode(),
