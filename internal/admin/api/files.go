@@ -2,20 +2,15 @@ package api
 
 import (
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
-	"github.com/usher-id/usher/internal/oauth"
 )
 
 var (
 	yamlTypes = []string{"application/yaml", "application/x-yaml", "text/yaml"} // RFC 9512, and what was sent before it
 	xmlTypes  = []string{"application/xml", "text/xml"}
 )
-
-// fileName marks what a file that came without a name manages.
-const fileName = "admin API"
 
 func (a *API) exportConfiguration(c *route.Call) error {
 	text, err := c.Manage.Export(c.R.Context())
@@ -37,15 +32,8 @@ func (a *API) applyConfiguration(c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	name := fileName
-	if q.Has("name") {
-		name = q.Get("name")
-		if name == "" || utf8.RuneCountInString(name) > 200 || oauth.Printable(name) != name {
-			return badParameter("name", "it is a text of at most 200 characters")
-		}
-	}
 	return a.plan(c, yamlTypes, func(text []byte) (*manage.Plan, error) {
-		return c.Manage.PlanFile(c.R.Context(), text, manage.FileOptions{Name: name, Prune: prune})
+		return c.Manage.PlanFile(c.R.Context(), text, manage.FileOptions{Prune: prune})
 	})
 }
 
@@ -61,7 +49,7 @@ func (a *API) plan(c *route.Call, types []string, read func([]byte) (*manage.Pla
 	if err != nil {
 		return err
 	}
-	text, err := body(c, maxFile, types)
+	text, err := body(c, manage.MaxFile, types)
 	if err != nil {
 		return err
 	}
@@ -75,10 +63,12 @@ func (a *API) plan(c *route.Call, types []string, read func([]byte) (*manage.Pla
 		}
 	}
 	view := struct {
-		Applied bool             `json:"applied"`
-		Changes []manage.Planned `json:"changes"`
-		Notes   []string         `json:"notes"`
-	}{!dry, plan.Changes, listOf(plan.Notes)}
+		Applied     bool             `json:"applied"`
+		Changes     []manage.Planned `json:"changes"`
+		Notes       []string         `json:"notes"`
+		Warnings    []string         `json:"warnings"`
+		Fingerprint string           `json:"fingerprint"`
+	}{!dry, plan.Changes, listOf(plan.Notes), listOf(plan.Warnings), plan.Fingerprint}
 	if view.Changes == nil {
 		view.Changes = []manage.Planned{}
 	}

@@ -21,9 +21,8 @@ import (
 )
 
 const (
-	maxJSON = 1 << 20  // bytes of a JSON body
-	maxFile = 16 << 20 // bytes of a file: ten thousand clients fit
-	maxDeep = 64       // levels of a JSON body
+	maxJSON = 1 << 20 // bytes of a JSON body
+	maxDeep = 64      // levels of a JSON body
 
 	defaultPage = 50
 )
