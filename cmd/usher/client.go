@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,11 +21,13 @@ force on every node within 2 seconds; no restart is needed.`,
 		Example: `  usher client add shop --name Shop --origin https://shop.example.com --scope 'openid profile'
   usher client add shop-api --name 'Shop API' --capability introspection --secret
   usher client change shop --origin https://shop.example.com --origin https://www.shop.example.com
-  usher client show shop --json`,
+  usher client show shop --json
+  usher client snippet shop --framework react`,
 	}
 	onlyGroups(cmd)
 	s := addStorage(cmd)
-	cmd.AddCommand(clientAdd(s), clientChange(s), clientList(s), clientShow(s), clientResetSecret(s), clientRemove(s))
+	cmd.AddCommand(clientAdd(s), clientChange(s), clientList(s), clientShow(s), clientResetSecret(s), clientRemove(s),
+		clientRelease(s), clientTry(s), clientSnippet(s))
 	return cmd
 }
 
@@ -63,7 +62,7 @@ names a way with keys. With --secret it gets a generated secret, which is printe
 			return s.changed(ctx, cmd, m, c.ID, "", "added", m.CreatePublicClient(ctx, c))
 		})
 	}
-	return cmd
+	return does(cmd, manage.OpCreateClient)
 }
 
 func clientChange(s *storage) *cobra.Command {
@@ -103,11 +102,11 @@ entry, or give it an empty value for an empty list. --from replaces all but the 
 			return s.changed(ctx, cmd, m, args[0], secret, "changed", err)
 		})
 	}
-	return cmd
+	return does(cmd, manage.OpChangeClient)
 }
 
 func clientResetSecret(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:   "reset-secret ID",
 		Short: "Give a client a new secret",
 		Long: `Generates a new secret and prints it once. The old one is worth nothing from then on.
@@ -121,11 +120,11 @@ The example API of 'usher demo' reads its secret from example-api.secret in the 
 				return s.changed(ctx, cmd, m, args[0], secret, "changed", err)
 			})
 		},
-	}
+	}, manage.OpResetClientSecret)
 }
 
 func clientRemove(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:     "remove ID",
 		Short:   "Remove a client and end everything that it was given",
 		Example: "  usher client remove shop",
@@ -138,56 +137,7 @@ func clientRemove(s *storage) *cobra.Command {
 				return s.done(cmd, "client "+args[0]+" removed")
 			})
 		},
-	}
-}
-
-func clientList(s *storage) *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the clients",
-		Example: "  usher client list\n  usher client list --json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				clients, err := m.Clients(ctx)
-				if err != nil {
-					return err
-				}
-				views := make([]manage.ClientView, len(clients))
-				rows := [][]string{{"ID", "NAME", "CAPABILITIES", "ORIGINS", "SCOPE", "DISABLED"}}
-				for i := range clients {
-					c := &clients[i]
-					views[i] = manage.ViewClient(c)
-					rows = append(rows, []string{c.ID, c.Name, words(c.Capabilities), words(c.AllowedOrigins), words(c.Scope), yes(c.Disabled)})
-				}
-				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), views)
-				}
-				return table(cmd.OutOrStdout(), rows)
-			})
-		},
-	}
-}
-
-func clientShow(s *storage) *cobra.Command {
-	return &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show a client",
-		Example: "  usher client show shop",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				c, err := m.Client(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), manage.ViewClient(&c))
-				}
-				return showClient(cmd.OutOrStdout(), &c)
-			})
-		},
-	}
+	}, manage.OpRemoveClient)
 }
 
 // withSecrets is with, for what may make a secret that is kept under the master key; manage says where it is missing.
@@ -240,70 +190,4 @@ func (s *storage) done(cmd *cobra.Command, what string) error {
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), what)
 	return err
-}
-
-func showClient(w io.Writer, c *oauth.Client) error {
-	age := ""
-	if c.DefaultMaxAge != nil {
-		age = strconv.Itoa(*c.DefaultMaxAge) + " s"
-	}
-	err := record(w, [][2]string{
-		{"id", c.ID}, {"name", c.Name}, {"kind", kindOf(c)}, {"disabled", yes(c.Disabled)}, {"registered", moment(c.Registered)},
-		{"capabilities", words(c.Capabilities)}, {"allowed origins", words(c.AllowedOrigins)},
-		{"redirect URIs", words(c.RedirectURIs)}, {"post-logout redirect URIs", words(c.PostLogoutRedirectURIs)},
-		{"scope", words(c.Scope)}, {"consent required", yes(c.ConsentRequired)}, {"framed interaction", yes(c.FramedInteraction)},
-		{"initiate login URI", c.InitiateLoginURI},
-		{"authenticates by", string(c.AuthMethod)}, {"public keys", keysOf(c)}, {"certificate", c.TLSSubjectDN + c.TLSSANDNS},
-		{"access token format", string(c.AccessTokenFormat)}, {"access token lifetime", seconds(c.AccessTokenSeconds)},
-		{"id token algorithm", string(c.IDTokenAlg)}, {"userinfo algorithm", string(c.UserInfoAlg)},
-		{"introspection algorithm", string(c.IntrospectionAlg)}, {"audience", words(c.Audience)}, {"resources", words(c.Resources)},
-		{"bound to a DPoP key", yes(c.DPoPBound)}, {"bound to a certificate", yes(c.TLSBound)},
-		{"subjects", string(c.SubjectType)}, {"sector", c.SectorIdentifier},
-		{"pushed requests only", yes(c.RequirePushed)}, {"signed requests only", yes(c.RequireSigned)},
-		{"request object algorithm", string(c.RequestObjectAlg)}, {"request URIs", words(c.RequestURIs)}, {"default max age", age},
-		{"front-channel logout", c.FrontChannelLogoutURI}, {"back-channel logout", c.BackChannelLogoutURI},
-	})
-	if err != nil {
-		return err
-	}
-	return warn(w, c)
-}
-
-func kindOf(c *oauth.Client) string {
-	switch {
-	case c.IsPublic():
-		return "public"
-	case len(c.SecretHash) > 0:
-		return "confidential (has a secret)"
-	}
-	return "confidential (has keys)"
-}
-
-func keysOf(c *oauth.Client) string {
-	if len(c.JWKS) > 0 {
-		return "jwks (see --json)"
-	}
-	return c.JWKSURI
-}
-
-func seconds(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n) + " s"
-}
-
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateTime + " UTC")
-}
-
-func words[S ~string](list []S) string {
-	text := make([]string, len(list))
-	for i, v := range list {
-		text[i] = string(v)
-	}
-	return strings.Join(text, " ")
 }

@@ -35,7 +35,7 @@ which is never in the database.`,
 }
 
 func keysList(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:     "list",
 		Short:   "List the keys with their age and state",
 		Long:    "Lists the keys. A 'next' key is published and not yet used, the 'current' one is used, a 'retired' one is still good for what it made.",
@@ -58,7 +58,7 @@ func keysList(s *storage) *cobra.Command {
 				return table(cmd.OutOrStdout(), rows)
 			})
 		},
-	}
+	}, manage.OpListKeys)
 }
 
 func age(d time.Duration) string {
@@ -69,7 +69,7 @@ func age(d time.Duration) string {
 }
 
 func keysRotate(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:   "rotate",
 		Short: "Make the next keys now",
 		Long: `Makes a successor of every current key that has none yet. It is published first and comes into force when
@@ -93,11 +93,11 @@ made. Against a key that somebody else may know use 'usher keys revoke'.`,
 				return s.done(cmd, strings.Join(text, "\n"))
 			})
 		},
-	}
+	}, manage.OpRotateKeys)
 }
 
 func keysRevoke(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:   "revoke ID",
 		Short: "Remove a compromised key at once",
 		Long: `Removes a key that somebody else may know. Everything that was made with it is worth nothing at once: apps
@@ -117,7 +117,7 @@ renew their tokens silently, a sign-in that is under way begins anew. A current 
 				return s.done(cmd, text)
 			})
 		},
-	}
+	}, manage.OpRevokeKey)
 }
 
 func keysReset(s *storage) *cobra.Command {

@@ -27,14 +27,28 @@ func explain(err error) string {
 		return text + ": give a master key (--master-key-file or USHER_MASTER_KEY) so that its keys can be made, or start 'usher serve' once"
 	case errors.Is(err, store.ErrNotFound):
 		kind, _, _ := strings.Cut(text, " ")
-		switch kind {
-		case "client", "user":
-			return text + "; see 'usher " + kind + " list'"
-		case "key":
-			return text + "; see 'usher keys list'"
+		if list := listOf(kind); list != "" {
+			return text + "; see " + list
 		}
 	case errors.Is(err, store.ErrConflict):
 		return "somebody else changed this at the same moment; look at it again and repeat the command"
 	}
+	if managed := (*manage.Managed)(nil); errors.As(err, &managed) {
+		kind, id, _ := strings.Cut(strings.TrimPrefix(managed.What, "the "), " ")
+		return text + " ('" + strings.TrimSpace("usher "+kind+" release "+id) + "')"
+	}
 	return text
+}
+
+// listOf is the command that lists things of a kind; none where there is no such list.
+func listOf(kind string) string {
+	switch kind {
+	case "client", "user", "session", "delegation":
+		return "'usher " + kind + " list'"
+	case "change":
+		return "'usher history list'"
+	case "key":
+		return "'usher keys list'"
+	}
+	return ""
 }

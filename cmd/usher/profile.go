@@ -26,12 +26,12 @@ may register clients. A change is in force on every node within 2 seconds; no re
 	}
 	onlyGroups(cmd)
 	s := addStorage(cmd)
-	cmd.AddCommand(profileShow(s), profileChange(s))
+	cmd.AddCommand(profileShow(s), profileChange(s), profileRelease(s))
 	return cmd
 }
 
 func profileShow(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:     "show",
 		Short:   "Show the profile",
 		Example: "  usher profile show\n  usher profile show --json",
@@ -48,7 +48,7 @@ func profileShow(s *storage) *cobra.Command {
 				return showProfile(cmd.OutOrStdout(), &p)
 			})
 		},
-	}
+	}, manage.OpShowProfile)
 }
 
 func showProfile(w io.Writer, p *oauth.Profile) error {
@@ -58,7 +58,7 @@ func showProfile(w io.Writer, p *oauth.Profile) error {
 		{"refresh lifetime", seconds(int(p.RefreshLifetime().Seconds()))},
 		{"session without use", seconds(p.SessionIdleSeconds)}, {"session in any case", seconds(p.SessionMaxSeconds)},
 		{"registration", words([]oauth.Registration{registrationOf(p)})},
-		{"registered clients may have", words(p.Registrable())},
+		{"registered clients may have", words(p.Registrable())}, {"managed by", p.ManagedBy},
 	})
 	if err != nil {
 		return err
@@ -82,6 +82,29 @@ func registrationOf(p *oauth.Profile) oauth.Registration {
 		return oauth.RegistrationToken
 	}
 	return p.Registration
+}
+
+func profileRelease(s *storage) *cobra.Command {
+	return does(&cobra.Command{
+		Use:   "release",
+		Short: "Take the profile back from the file that manages it",
+		Long: `Takes the profile back from the file that manages it, so that it can be changed here and in the admin pages. The next
+'usher apply' of that file takes it over again; so remove it from the file too.`,
+		Example: "  usher profile release",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+				p, err := m.Profile(ctx)
+				if err != nil {
+					return err
+				}
+				if err := m.ReleaseProfile(ctx); err != nil {
+					return err
+				}
+				return s.done(cmd, "the profile"+releasedFrom(p.ManagedBy))
+			})
+		},
+	}, manage.OpReleaseProfile)
 }
 
 // profileFlags are the settings of the profile as flags.
@@ -118,7 +141,7 @@ added, described anew and removed one by one. A scope that a client has cannot b
 			return s.done(cmd, "profile changed")
 		})
 	}
-	return cmd
+	return does(cmd, manage.OpChangeProfile)
 }
 
 func (f *profileFlags) addTo(cmd *cobra.Command) {

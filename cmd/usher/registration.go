@@ -1,20 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/manage"
-	"github.com/usher-id/usher/internal/server"
 )
 
 func registrationTokenCommand() *cobra.Command {
-	var baseURL string
 	var valid time.Duration
 	cmd := &cobra.Command{
 		Use:   "registration-token",
@@ -31,27 +27,22 @@ where the demo runs on another port than 8443.`,
 		Args: cobra.NoArgs,
 	}
 	s := addStorage(cmd)
-	cmd.Flags().StringVar(&baseURL, "base-url", "", "the server's `address`, where it is not that of the configuration")
+	s.asksBaseURL(cmd)
 	cmd.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long it is good, at most 720h")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.config()
-		if err != nil {
-			return err
-		}
-		base := strings.TrimSuffix(cmp.Or(baseURL, c.BaseURL), "/")
 		return s.withMaster(cmd, func(ctx context.Context, m *manage.Manager) error {
-			text, expires, err := m.NewRegistrationToken(ctx, server.Issuer(base), valid)
+			text, expires, err := m.NewRegistrationToken(ctx, m.Issuer, valid)
 			if err != nil {
 				return err
 			}
 			until := expires.UTC().Format(time.RFC3339)
 			if s.asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]string{"token": text, "expires": until, "server": base})
+				return writeJSON(cmd.OutOrStdout(), map[string]string{"token": text, "expires": until, "server": m.BaseURL})
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "good until %s at %s\n", until, base)
+			fmt.Fprintf(cmd.ErrOrStderr(), "good until %s at %s\n", until, m.BaseURL)
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 			return err
 		})
 	}
-	return cmd
+	return does(cmd, manage.OpCreateRegistrationToken)
 }

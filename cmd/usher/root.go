@@ -17,14 +17,16 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
 		Example: `  usher demo                        try it: server, example app and a user
   usher serve --config usher.yaml   run it
   usher client add shop --origin https://shop.example.com
-  usher user add ann`,
+  usher user add ann
+  usher operator link               let yourself in to the admin pages
+  usher status                      see how it does`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	onlyGroups(root)
 	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), profileCommand(), registrationTokenCommand(),
-		keysCommand(),
-		checkConfigCommand(), trustCommand(), versionCommand())
+		authenticatorCommand(), sessionCommand(), delegationCommand(), operatorCommand(), statusCommand(), auditCommand(), historyCommand(),
+		keysCommand(), settingsCommand(), checkConfigCommand(), trustCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	pointToHelp(root)
 	return root

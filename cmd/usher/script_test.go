@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,6 +63,9 @@ func TestCommandLine(t *testing.T) {
 			"terminate": terminate,
 			"onlyusher": onlyUsher,
 			"register":  register,
+			"waitfor":   waitFor,
+			"subject":   subject,
+			"firstid":   firstID,
 		},
 	})
 }
@@ -155,4 +159,39 @@ func onlyUsher(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("usher is not on the PATH")
+}
+
+// waitFor waits until a line of the file holds all the words.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+		text, _ := os.ReadFile(ts.MkAbs(args[0]))
+		for line := range strings.Lines(string(text)) {
+			if !slices.ContainsFunc(args[1:], func(word string) bool { return !strings.Contains(line, word) }) {
+				return
+			}
+		}
+	}
+	ts.Fatalf("no line of %s has %v", args[0], args[1:])
+}
+
+// subject sets a variable to the subject in a file that 'usher user show' printed.
+func subject(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if words := strings.Fields(line); len(words) == 2 && words[0] == "subject" {
+			ts.Setenv(args[1], words[1])
+			return
+		}
+	}
+	ts.Fatalf("%s names no subject", args[0])
+}
+
+// firstID sets a variable to the first word of the first row below the heading.
+func firstID(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.Split(ts.ReadFile(args[0]), "\n")
+	if len(lines) < 2 || lines[1] == "" {
+		ts.Fatalf("%s has no row", args[0])
+	}
+	ts.Setenv(args[1], strings.Fields(lines[1])[0])
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/server"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/sqlstore"
 	"github.com/usher-id/usher/internal/token"
@@ -30,6 +32,8 @@ type storage struct {
 	demo     bool
 	data     string
 	asJSON   bool
+	// baseURL and adminURL are the server's addresses where a command asks for them and they are not the configuration's.
+	baseURL, adminURL string
 }
 
 func addStorage(cmd *cobra.Command) *storage {
@@ -58,15 +62,31 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
+	base := address(s.baseURL, c.BaseURL)
 	m := &manage.Manager{
 		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin, InsecureAnyOrigin: c.InsecureAnyOrigin,
+		BaseURL: base, Issuer: server.Issuer(base), AdminURL: address(s.adminURL, c.AdminBaseURL),
 	}
-	if _, err := opened.Load(ctx); errors.Is(err, store.ErrNotFound) {
+	if _, err := opened.Settings(ctx); errors.Is(err, store.ErrNotFound) {
 		if err := bootstrap(ctx, m, c); err != nil {
 			return err
 		}
 	}
 	return do(ctx, m)
+}
+
+func address(flag, configured string) string {
+	return strings.TrimSuffix(cmp.Or(flag, configured), "/")
+}
+
+// asksBaseURL gives a command --base-url, which a demo on another port than its own needs.
+func (s *storage) asksBaseURL(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.baseURL, "base-url", "", "the server's `address`, where it is not that of the configuration")
+}
+
+// asksAdminURL is the same for the address of the admin pages.
+func (s *storage) asksAdminURL(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.adminURL, "admin-url", "", "the `address` of the admin pages, where it is not that of the configuration")
 }
 
 // mayCreate refuses to make a database that could not be used: one without a master key for its first keys.

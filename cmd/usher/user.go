@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 )
-
-const userPage = 500
 
 func userCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -24,16 +18,19 @@ func userCommand() *cobra.Command {
 flag, which other users of this machine could read.`,
 		Example: `  usher user add ann --name 'Ann Archer' --email ann@example.com
   usher user set-password ann < password.txt
+  usher user password-link ann
   usher user lock ann
-  usher user list --json`,
+  usher user list --search ann --json`,
 	}
 	onlyGroups(cmd)
 	s := addStorage(cmd)
-	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userList(s), userShow(s),
-		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", (*manage.Manager).LockAccount),
-		userDo(s, "unlock NAME", "Let a user in again", "unlocked", (*manage.Manager).UnlockAccount),
-		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", (*manage.Manager).RemoveAccount),
-		userWithdraw(s))
+	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userPasswordLink(s), userList(s), userShow(s),
+		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", manage.OpLockAccount, (*manage.Manager).LockAccount),
+		userDo(s, "unlock NAME", "Let a user in again", "unlocked", manage.OpUnlockAccount, (*manage.Manager).UnlockAccount),
+		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", manage.OpRemoveAccount, (*manage.Manager).RemoveAccount),
+		userDo(s, "sign-out NAME", "End every session of a user, with what apps were given", "signed out everywhere", manage.OpEndAccountSessions,
+			(*manage.Manager).EndAccountSessions),
+		userConsents(s), userWithdraw(s))
 	return cmd
 }
 
@@ -71,7 +68,7 @@ func userAdd(s *storage) *cobra.Command {
 	cmd.Flags().StringVar(&acc.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&acc.Email, "email", "", "the user's e-mail address")
 	claims.add(cmd)
-	return cmd
+	return does(cmd, manage.OpCreateAccount)
 }
 
 func userChange(s *storage) *cobra.Command {
@@ -111,110 +108,36 @@ func userChange(s *storage) *cobra.Command {
 	cmd.Flags().StringVar(&want.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&want.Email, "email", "", "the user's e-mail address")
 	claims.add(cmd)
-	return cmd
-}
-
-func userSetPassword(s *storage) *cobra.Command {
-	return &cobra.Command{
-		Use:     "set-password NAME",
-		Short:   "Give a user a new password and end the user's sessions",
-		Example: "  usher user set-password ann\n  usher user set-password ann < password.txt",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			password, err := readPassword(cmd)
-			if err != nil {
-				return err
-			}
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
-				if err := m.SetPassword(ctx, acc.ID, password); err != nil {
-					return err
-				}
-				return s.done(cmd, "password of "+args[0]+" changed; the user's sessions have ended")
-			})
-		},
-	}
-}
-
-// withUser is with, for what is about one user.
-func (s *storage) withUser(cmd *cobra.Command, name string, do func(context.Context, *manage.Manager, oauth.Account) error) error {
-	return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-		acc, err := m.AccountNamed(ctx, name)
-		if err != nil {
-			return err
-		}
-		return do(ctx, m, acc)
-	})
-}
-
-// userDo is a subcommand that does one thing to one user.
-func userDo(s *storage, use, short, done string, do func(*manage.Manager, context.Context, oauth.ID) error) *cobra.Command {
-	return &cobra.Command{
-		Use:     use,
-		Short:   short,
-		Example: "  usher user " + use[:len(use)-len("NAME")] + "ann",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
-				if err := do(m, ctx, acc.ID); err != nil {
-					return err
-				}
-				return s.done(cmd, "user "+args[0]+" "+done)
-			})
-		},
-	}
-}
-
-func userWithdraw(s *storage) *cobra.Command {
-	return &cobra.Command{
-		Use:     "withdraw-consent NAME CLIENT",
-		Short:   "Take back what a user agreed to for a client, and end what it was given",
-		Example: "  usher user withdraw-consent ann shop",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, acc oauth.Account) error {
-				if err := m.WithdrawConsent(ctx, acc.ID, args[1]); err != nil {
-					return err
-				}
-				return s.done(cmd, "consent of "+args[0]+" for "+args[1]+" withdrawn")
-			})
-		},
-	}
+	return does(cmd, manage.OpChangeAccount)
 }
 
 func userList(s *storage) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the users",
-		Example: "  usher user list\n  usher user list --json",
+		Example: "  usher user list\n  usher user list --search ann --json",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-				users := []oauth.Account{}
-				rows := [][]string{{"USERNAME", "NAME", "E-MAIL", "LOCKED", "SUBJECT"}}
-				for cursor := ""; ; {
-					page, err := m.Accounts(ctx, "", cursor, userPage)
-					if err != nil {
-						return err
-					}
-					for _, u := range page.Items {
-						rows = append(rows, []string{u.Username, u.Name, u.Email, yes(u.Locked), u.ID.String()})
-					}
-					users = append(users, page.Items...)
-					if cursor = page.Next; cursor == "" {
-						break
-					}
-				}
-				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), users)
-				}
-				return table(cmd.OutOrStdout(), rows)
-			})
-		},
 	}
+	search := cmd.Flags().String("search", "", "only those whose user name or e-mail address begins with this `text`, whatever the case")
+	limit := limitFlag(cmd, 0)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
+			return printList(s, cmd, *limit, listing[oauth.Account]{
+				heading: []string{"USERNAME", "NAME", "E-MAIL", "ROLE", "LOCKED", "SUBJECT"},
+				page: func(cursor string, limit int) (manage.Page[oauth.Account], error) {
+					return m.Accounts(ctx, *search, cursor, limit)
+				},
+				row: func(u oauth.Account) []string {
+					return []string{u.Username, u.Name, u.Email, string(u.Role), yes(u.Locked), u.ID.String()}
+				},
+			})
+		})
+	}
+	return does(cmd, manage.OpListAccounts)
 }
 
 func userShow(s *storage) *cobra.Command {
-	return &cobra.Command{
+	return does(&cobra.Command{
 		Use:     "show NAME",
 		Short:   "Show a user",
 		Example: "  usher user show ann",
@@ -225,49 +148,12 @@ func userShow(s *storage) *cobra.Command {
 					return writeJSON(cmd.OutOrStdout(), u)
 				}
 				return record(cmd.OutOrStdout(), [][2]string{
-					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"locked", yes(u.Locked)},
+					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"role", string(u.Role)}, {"locked", yes(u.Locked)},
+					{"external id", u.ExternalID},
 					{"claims", string(u.Attributes)},
-					{"subject", u.ID.String()}, {"created", u.Created.UTC().Format(time.DateTime + " UTC")},
+					{"subject", u.ID.String()}, {"created", moment(u.Created)},
 				})
 			})
 		},
-	}
-}
-
-// claimFlags are further claims about a user, as name=value.
-type claimFlags struct{ given []string }
-
-func (f *claimFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.given, "claim", nil, "claim about the user as `name=value`: a text, or JSON; an empty value removes it (repeatable)")
-}
-
-// apply sets what was given and leaves the rest. A standard claim that is a text is one whatever it looks like; any other
-// value is taken as JSON where it is JSON.
-func (f *claimFlags) apply(acc *oauth.Account) error {
-	if len(f.given) == 0 {
-		return nil
-	}
-	claims := map[string]json.RawMessage{}
-	if len(acc.Attributes) > 0 {
-		if err := json.Unmarshal(acc.Attributes, &claims); err != nil {
-			return err
-		}
-	}
-	for _, text := range f.given {
-		name, value, found := strings.Cut(text, "=")
-		if !found {
-			return fmt.Errorf("--claim %q: write name=value", text)
-		}
-		switch {
-		case value == "":
-			delete(claims, name)
-		case manage.TextClaim(name) || !json.Valid([]byte(value)):
-			claims[name], _ = json.Marshal(value) // a string can always be marshalled
-		default:
-			claims[name] = json.RawMessage(value)
-		}
-	}
-	var err error
-	acc.Attributes, err = json.Marshal(claims)
-	return err
+	}, manage.OpShowAccount)
 }
