@@ -39,7 +39,10 @@ func newManager(t *testing.T) (*Manager, *time.Time) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	m := &Manager{Store: s, Master: master, Now: func() time.Time { return now }, Rand: rand.Reader, Actor: "cli:test"}
+	m := &Manager{
+		Store: s, Master: master, Now: func() time.Time { return now }, Rand: rand.Reader, Actor: "cli:test", Role: oauth.RoleAdmin,
+		Issuer: "https://id.example.com/oauth/v2/oauth-anonymous", BaseURL: "https://id.example.com", AdminURL: "https://admin.example.com",
+	}
 	if err := m.Bootstrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +176,7 @@ func TestAccountLife(t *testing.T) {
 	if err != nil || acc.Username != "Ann" {
 		t.Fatalf("got %+v, %v", acc, err)
 	}
-	stored, err := m.Account(ctx, "ann")
+	stored, err := m.AccountNamed(ctx, "ann")
 	if err != nil || stored.ID != acc.ID {
 		t.Fatalf("got %+v, %v", stored, err)
 	}
@@ -183,13 +186,14 @@ func TestAccountLife(t *testing.T) {
 	if _, err := m.CreateAccount(ctx, oauth.Account{Username: "ANN"}, "three blind mice"); !isInvalid(err, "username") {
 		t.Errorf("the same name twice: %v", err)
 	}
-	if _, err := m.CreateAccount(ctx, oauth.Account{Username: "bob"}, "three blind mice"); err != nil {
+	bob, err := m.CreateAccount(ctx, oauth.Account{Username: "bob"}, "three blind mice")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := m.ChangeAccount(ctx, "bob", func(a *oauth.Account) { a.Username = "ann" }); !isInvalid(err, "username") {
+	if _, _, err := m.ChangeAccount(ctx, bob.ID, func(a *oauth.Account) { a.Username = "ann" }); !isInvalid(err, "username") {
 		t.Errorf("renamed to a taken name: %v", err)
 	}
-	_, changed, err := m.ChangeAccount(ctx, "ann", func(a *oauth.Account) { a.Username, a.Email = "anna", "anna@example.com" })
+	_, changed, err := m.ChangeAccount(ctx, acc.ID, func(a *oauth.Account) { a.Username, a.Email = "anna", "anna@example.com" })
 	if err != nil || changed.ID != acc.ID {
 		t.Fatalf("change: %+v, %v", changed, err)
 	}
@@ -197,10 +201,10 @@ func TestAccountLife(t *testing.T) {
 		event store.Event
 		do    func() error
 	}{
-		{store.EventPasswordChanged, func() error { return m.SetPassword(ctx, "anna", "another few words") }},
-		{store.EventAccountLocked, func() error { return m.LockAccount(ctx, "anna") }},
-		{store.EventAccountUnlocked, func() error { return m.UnlockAccount(ctx, "anna") }},
-		{store.EventAccountRemoved, func() error { return m.RemoveAccount(ctx, "anna") }},
+		{store.EventPasswordChanged, func() error { return m.SetPassword(ctx, acc.ID, "another few words") }},
+		{store.EventAccountLocked, func() error { return m.LockAccount(ctx, acc.ID) }},
+		{store.EventAccountUnlocked, func() error { return m.UnlockAccount(ctx, acc.ID) }},
+		{store.EventAccountRemoved, func() error { return m.RemoveAccount(ctx, acc.ID) }},
 	} {
 		*now = now.Add(time.Second)
 		if err := step.do(); err != nil {
@@ -208,11 +212,11 @@ func TestAccountLife(t *testing.T) {
 		}
 		wantAudit(t, m, step.event, "")
 	}
-	if err := m.LockAccount(ctx, "anna"); !errors.Is(err, store.ErrNotFound) {
+	if err := m.LockAccount(ctx, acc.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("locked a user that is gone: %v", err)
 	}
-	left, err := m.Accounts(ctx, "", 10)
-	if err != nil || len(left) != 1 || left[0].Username != "bob" {
+	left, err := m.Accounts(ctx, "", "", 10)
+	if err != nil || len(left.Items) != 1 || left.Items[0].Username != "bob" {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
@@ -233,7 +237,7 @@ func TestAccountFaultsComeTogether(t *testing.T) {
 	if err != nil && strings.Contains(err.Error(), "short\"") {
 		t.Error("the fault repeats the password")
 	}
-	if err := m.SetPassword(t.Context(), "nobody", "three blind mice"); !errors.Is(err, store.ErrNotFound) {
+	if err := m.SetPassword(t.Context(), oauth.ID{1}, "three blind mice"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -245,7 +249,7 @@ func TestWithdrawConsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.WithdrawConsent(ctx, "ann", "shop"); !errors.Is(err, store.ErrNotFound) {
+	if err := m.WithdrawConsent(ctx, acc.ID, "shop"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("client that is not there: %v", err)
 	}
 	if err := m.CreatePublicClient(ctx, spa()); err != nil {
@@ -255,7 +259,7 @@ func TestWithdrawConsent(t *testing.T) {
 		t.Fatal(err)
 	}
 	*now = now.Add(time.Second)
-	if err := m.WithdrawConsent(ctx, "ann", "shop"); err != nil {
+	if err := m.WithdrawConsent(ctx, acc.ID, "shop"); err != nil {
 		t.Fatal(err)
 	}
 	wantAudit(t, m, store.EventConsentWithdrawn, "shop")

@@ -407,7 +407,7 @@ func TestAttributes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := m.Account(t.Context(), "ann")
+	stored, err := m.Account(t.Context(), acc.ID)
 	if err != nil || !bytes.Equal(stored.Attributes, acc.Attributes) || !strings.Contains(string(stored.Attributes), `"groups":["a","b"]`) {
 		t.Errorf("stored %s, %v", stored.Attributes, err)
 	}
@@ -426,12 +426,12 @@ func TestAttributes(t *testing.T) {
 		`{"x":null}`:                "leave it out",
 		`{"x":"` + strings.Repeat("y", 2048) + `"}`: "more than 2048",
 	} {
-		_, _, err := m.ChangeAccount(t.Context(), "ann", func(a *oauth.Account) { a.Attributes = json.RawMessage(text) })
+		_, _, err := m.ChangeAccount(t.Context(), acc.ID, func(a *oauth.Account) { a.Attributes = json.RawMessage(text) })
 		if !isInvalid(err, "attributes") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: want %q, got %v", text, want, err)
 		}
 	}
-	_, after, err := m.ChangeAccount(t.Context(), "ann", func(a *oauth.Account) { a.Attributes = json.RawMessage(`{}`) })
+	_, after, err := m.ChangeAccount(t.Context(), acc.ID, func(a *oauth.Account) { a.Attributes = json.RawMessage(`{}`) })
 	if err != nil || after.Attributes != nil {
 		t.Errorf("emptied: %s, %v", after.Attributes, err)
 	}
