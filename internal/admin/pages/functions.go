@@ -11,16 +11,18 @@ import (
 
 // functions are what templates may call.
 var functions = template.FuncMap{
-	"asset":     assetPath,
-	"when":      when,
-	"seconds":   seconds,
-	"label":     label,
-	"actor":     actor,
-	"code":      code,
-	"wrapped":   wrapped,
-	"diffLines": diffLines,
-	"join":      func(list []string) string { return strings.Join(list, ", ") },
-	"idText":    func(id oauth.ID) string { return id.String() },
+	"asset":      assetPath,
+	"when":       when,
+	"seconds":    seconds,
+	"label":      label,
+	"actor":      actor,
+	"code":       code,
+	"wrapped":    wrapped,
+	"diffLines":  diffLines,
+	"join":       func(list []string) string { return strings.Join(list, ", ") },
+	"idText":     func(id oauth.ID) string { return id.String() },
+	"clientPath": clientPath,
+	"framework":  frameworkName,
 }
 
 // when shows a time: UTC, and by script how long ago that is.

@@ -1,0 +1,88 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+func (p *Pages) sessionRoutes() []route.Route {
+	return []route.Route{
+		{Pattern: "GET /admin/sessions", Op: manage.OpListSessions, Handle: p.listSessions},
+		{Pattern: "GET /admin/sessions/{id}/end", Op: manage.OpEndSession, Handle: p.askEndSession},
+		{Pattern: "POST /admin/sessions/{id}/end", Op: manage.OpEndSession, Handle: p.endSession},
+	}
+}
+
+// sessionsPath lists the sessions of a user.
+func sessionsPath(username string) string {
+	return "/admin/sessions?" + url.Values{"user": {username}}.Encode()
+}
+
+// sessionsView is a page of the list.
+type sessionsView struct {
+	User string
+	// Problem says what is wrong with what was typed into the filter.
+	Problem string
+	Rows    []manage.Session
+	Pager   pager
+	MayEnd  bool
+	Back    string
+}
+
+// listSessions costs one query, and one more where it is about one user.
+func (p *Pages) listSessions(c *route.Call) error {
+	q := c.R.URL.Query()
+	v := sessionsView{User: strings.TrimSpace(q.Get("user")), MayEnd: c.Caller.May(manage.OpEndSession), Back: c.R.URL.RequestURI()}
+	var account oauth.ID
+	if v.User != "" {
+		acc, err := c.Manage.AccountNamed(c.R.Context(), v.User)
+		if v.Problem = unknownUser(err); v.Problem != "" {
+			return p.render(c, http.StatusOK, "sessions.html", "Sessions", v)
+		}
+		if err != nil {
+			return err
+		}
+		account = acc.ID
+	}
+	page, err := c.Manage.Sessions(c.R.Context(), account, q.Get("cursor"), pageSize)
+	if err != nil {
+		return err
+	}
+	v.Rows, v.Pager = page.Items, newPager(c, page.Next)
+	return p.render(c, http.StatusOK, "sessions.html", "Sessions", v)
+}
+
+func (p *Pages) askEndSession(c *route.Call) error {
+	if _, err := idOf(c); err != nil {
+		return err
+	}
+	return p.confirm(c, confirmation{
+		Title: "End this session?", Button: "End the session", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/sessions"),
+		Text: "The user is signed out in that browser, and can sign in again.",
+		Ends: []string{
+			"the session, and those in frames that hang off it", "what clients were given in it",
+			"their access tokens, and refresh tokens that do not outlive the session",
+		},
+		Hidden: url.Values{"back": {backTo(c, "/admin/sessions")}},
+	})
+}
+
+func (p *Pages) endSession(c *route.Call) error {
+	id, err := idOf(c)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	if err := c.Manage.EndSession(c.R.Context(), id); err != nil {
+		return err
+	}
+	return redirect(c, ownPath(f.Get("back"), "/admin/sessions"), "session-ended")
+}
