@@ -31,6 +31,9 @@ var raceTests = map[string]func(*fixture){
 	"race: RevokeToken":                raceRevokeToken,
 	"race: Purge":                      racePurge,
 	"race: callers that hang up":       raceHangUp,
+	"race: AdmitOperator":              raceAdmitOperator,
+	"race: SetPassword by link":        raceSetPassword,
+	"race: Apply":                      raceApply,
 }
 
 // race runs f in many goroutines that start together and returns their errors.

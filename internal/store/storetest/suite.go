@@ -25,6 +25,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"purge what was used":    testPurgeUsed,
 		"hot reads in one query": testOneQuery,
 		"closed":                 testClosed,
+		"last admin":             testLastAdmin,
+		"race: last admin":       raceLastAdmin,
+		"history":                testHistory,
+		"audit filters":          testAuditFilters,
+		"sessions by age":        testListSessions,
+		"count":                  testCounts,
 	}
 	for name, test := range empty {
 		t.Run(name, func(t *testing.T) { test(newFixture(t, open(t))) })
@@ -36,7 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 	for _, group := range []map[string]func(*fixture){
 		configurationTests, accountTests, sessionTests, grantTests, familyTests, deviceTests, otherTests, endingTests, raceTests,
-		familyRaces, deviceRaces, loadTests,
+		familyRaces, deviceRaces, loadTests, operatorTests, listTests, applyTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(newFixture(t, shared)) })
