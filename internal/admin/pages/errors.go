@@ -46,8 +46,7 @@ func (p *Pages) explain(c *route.Call, err error) (int, problem) {
 	case errors.As(err, &forbidden):
 		return http.StatusForbidden, problem{Title: "You may not do this", Text: sentence(forbidden.Error())}
 	case errors.Is(err, store.ErrConflict):
-		return http.StatusConflict, problem{Title: "Somebody else changed this",
-			Text: "It was changed since you looked at it, and nothing of yours was saved. Look at it again, then decide again."}
+		return http.StatusConflict, collided(err)
 	case errors.Is(err, store.ErrNotFound):
 		return http.StatusNotFound, problem{Title: "There is nothing here",
 			Text: "What this address names does not exist, or ended meanwhile.", Link: "/admin", LinkText: "Overview"}
@@ -56,6 +55,18 @@ func (p *Pages) explain(c *route.Call, err error) (int, problem) {
 	}
 	return http.StatusInternalServerError, problem{Title: "Something went wrong here",
 		Text: web.Logged(p.Logger, oauth.Internal(err)).Description + " Nothing was changed by this request unless a list says so."}
+}
+
+// collided is a conflict without a form: where something was to be undone or to end.
+func collided(err error) problem {
+	v := problem{Title: "Somebody else changed this",
+		Text: "It was changed since you looked at it, and nothing of yours was saved. Look at it again, then decide again."}
+	if conflict, known := asConflict(err); known {
+		for _, field := range conflict.Fields {
+			v.Faults = append(v.Faults, manage.Fault{Field: field, Problem: "has another value now"})
+		}
+	}
+	return v
 }
 
 // releaseOf is where the thing at hand is released, for who may.

@@ -145,14 +145,15 @@ type field struct {
 	Values                       []string
 	Problems                     []string
 	Options                      []option
-	Required, Mono, Focus        bool
+	Required, Mono, Bare         bool
 	Type, Autocomplete, Example  string
 	Suffix                       string
 	Rows                         int
 }
 
 // Field draws a field that holds text: {{template "text" (.V.Form.Field "name" "Users read it." "required")}}. Its label
-// is that of its name; the options are required, mono, label=, type=, autocomplete=, example=, rows= and suffix=.
+// is that of its name; the options are required, bare (it says neither required nor
+// optional), mono, label=, type=, autocomplete=, example=, rows= and suffix=.
 func (f *form) Field(name, help string, options ...string) field {
 	v := field{Name: name, ID: "f-" + name, Label: label(name), Help: help, Value: f.Get(name), Values: f.Values[name], Type: "text", Rows: 4}
 	for _, fault := range f.Faults {
@@ -160,7 +161,6 @@ func (f *form) Field(name, help string, options ...string) field {
 			v.Problems = append(v.Problems, fault.Problem)
 		}
 	}
-	v.Focus = len(f.Faults) > 0 && f.Faults[0].Field == name
 	for _, o := range options {
 		key, value, _ := strings.Cut(o, "=")
 		v.option(key, value)
@@ -174,6 +174,8 @@ func (v *field) option(key, value string) {
 		v.Required = true
 	case "mono":
 		v.Mono = true
+	case "bare":
+		v.Bare = true
 	case "label":
 		v.Label = value
 	case "type":

@@ -16,9 +16,9 @@ var labels = map[string]string{
 	"registration_capabilities": "What registered clients may have", "managed_by": "Managed by", "version": "Version",
 	"description": "Description", "claims": "Claims", "max_auth_age": "Sign-in at most this old",
 	"username": "User name", "email": "E-mail address", "attributes": "Further claims", "locked": "Locked", "role": "Role",
-	"external_id": "External ID", "password": "Password", "valid": "Good for", "text": "Text", "file": "File",
+	"external_id": "External ID", "password": "Password", "text": "Text", "file": "File",
 	"scope_name": "Name", "hours": "Good for", "format": "Format",
-	"event": "Event", "actor": "Actor", "user": "User", "client": "Client", "from": "From", "to": "To", "q": "Search",
+	"event": "Event", "subject": "Subject", "kind": "Kind", "actor": "Actor", "user": "User", "client": "Client", "from": "From", "to": "To", "q": "Search",
 }
 
 // label is the name of a field for people.
