@@ -239,11 +239,14 @@ var metadataNames = map[string]string{
 // registrationFault tells a client what is wrong with its metadata (RFC 7591 §3.2.2).
 func registrationFault(err error) *oauth.Error {
 	var invalid manage.Invalid
+	var managed *manage.Managed
 	switch {
 	case errors.Is(err, store.ErrTooMany):
 		return oauth.Errorf(oauth.TemporarilyUnavailable, "This server has as many registered clients as it takes.").Because(err)
 	case errors.Is(err, store.ErrNotFound):
 		return oauth.Errorf(oauth.InvalidToken, "The client is not there any more.")
+	case errors.As(err, &managed):
+		return oauth.Errorf(oauth.AccessDenied, "An operator manages this client now: it cannot change itself any more.").Because(err)
 	case !errors.As(err, &invalid):
 		return oauth.Internal(err)
 	}
