@@ -34,6 +34,8 @@ func child() int {
 			err = s.Close()
 		case "write":
 			err = writeForever(s)
+		case "apply":
+			err = applyForever(s)
 		case "unsynced":
 			err = writeUnsynced(s)
 		}

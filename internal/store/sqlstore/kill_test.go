@@ -17,7 +17,7 @@ func TestKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var acknowledged []string
 			for range 5 {
-				acknowledged = append(acknowledged, killAfter(t, url, 50+rand.IntN(500))...)
+				acknowledged = append(acknowledged, killAfter(t, "write", url, 50+rand.IntN(500))...)
 			}
 			s := openURL(t, url)
 			for _, line := range acknowledged {
@@ -32,9 +32,9 @@ func TestKilled(t *testing.T) {
 }
 
 // killAfter returns what the child acknowledged; it is killed after so many lines.
-func killAfter(t *testing.T, url string, lines int) (acknowledged []string) {
+func killAfter(t *testing.T, what, url string, lines int) (acknowledged []string) {
 	t.Helper()
-	cmd := startable("write", url)
+	cmd := startable(what, url)
 	errors := &strings.Builder{}
 	cmd.Stderr = errors
 	out, err := cmd.StdoutPipe()
