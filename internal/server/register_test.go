@@ -210,6 +210,23 @@ func TestARegisteredClientReadsReplacesAndRemovesItself(t *testing.T) {
 	}
 }
 
+func TestAClientThatAFileManagesCannotChangeItself(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	id, address, own := a["client_id"].(string), a["registration_client_uri"].(string), a["registration_access_token"].(string)
+	c, err := w.store.Client(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ManagedBy = "clients.yaml"
+	if err := w.store.PutClient(t.Context(), c, c.Version, store.Audit{}); err != nil {
+		t.Fatal(err)
+	}
+	w.send("PUT", address, own, `{"client_id":"`+id+`","redirect_uris":["https://rp.example/new"]}`).wantCode(http.StatusForbidden, oauth.AccessDenied)
+	w.send("DELETE", address, own, "").wantCode(http.StatusForbidden, oauth.AccessDenied)
+	w.send("GET", address, own, "").wantStatus(http.StatusOK)
+}
+
 func TestReplacingGivesASecretWhereTheMethodNeedsOne(t *testing.T) {
 	w := newWorld(t)
 	a := w.registers(`{"redirect_uris":["https://rp.example/cb"],"token_endpoint_auth_method":"none"}`)
