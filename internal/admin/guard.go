@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -104,15 +105,27 @@ func below(path, prefix string) bool { return path == prefix || strings.HasPrefi
 func (a *Admin) wrongMethod(w http.ResponseWriter, r *http.Request, allow string) {
 	w.Header().Set("Allow", allow)
 	text := "This address takes only: " + allow + "."
-	if below(r.URL.Path, api.Prefix) || below(r.URL.Path, scim.Prefix) {
-		web.WriteJSONStatus(w, http.StatusMethodNotAllowed, map[string]any{
-			"title": "Method Not Allowed", "status": http.StatusMethodNotAllowed, "detail": text,
+	switch {
+	case below(r.URL.Path, api.Prefix): // RFC 9457 §3
+		writeRefusal(w, "application/problem+json", map[string]any{
+			"type": "about:blank", "title": "Method Not Allowed", "status": http.StatusMethodNotAllowed, "detail": text,
 		})
-		return
+	case below(r.URL.Path, scim.Prefix): // RFC 7644 §3.12
+		writeRefusal(w, "application/scim+json", map[string]any{
+			"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"}, "status": "405", "detail": text,
+		})
+	default:
+		a.pages.WriteNotice(w, http.StatusMethodNotAllowed, pages.Notice{
+			Title: "This address is asked differently", Text: text, Link: homePath, LinkText: "Go to the overview",
+		})
 	}
-	a.pages.WriteNotice(w, http.StatusMethodNotAllowed, pages.Notice{
-		Title: "This address is asked differently", Text: text, Link: homePath, LinkText: "Go to the overview",
-	})
+}
+
+func writeRefusal(w http.ResponseWriter, contentType string, answer map[string]any) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	_ = json.NewEncoder(w).Encode(answer) // a map of strings; the client may be gone
 }
 
 // fault answers where the server failed before any part of it was asked.
