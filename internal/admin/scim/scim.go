@@ -1,11 +1,21 @@
 // Package scim is SCIM 2.0 (RFC 7643, RFC 7644) for accounts, under /admin/scim/v2: what HR and directory systems speak.
+//
+// A User is an account as SCIM shows it: its attributes are those of the account and the claims that mean the same (see
+// user.go). What else a directory sends is left aside, so that it need not be told to send less; a role is nothing that
+// SCIM knows. PUT and PATCH keep the claims that have no name in SCIM.
+//
+// Searches that an index answers (by user name, e-mail address, externalId, id) cost the same in every directory. All
+// others walk through the accounts, which is refused where there are more than MaxWalk.
 package scim
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/manage"
 )
 
 // Prefix begins every path.
@@ -19,11 +29,50 @@ type Service struct {
 }
 
 // Routes lists them; the operations are those of accounts.
-func (s *Service) Routes() []route.Route { return nil }
+func (s *Service) Routes() []route.Route {
+	list := []route.Route{
+		{Pattern: "GET /Users", Op: manage.OpListAccounts, Handle: s.list},
+		{Pattern: "POST /Users/.search", Op: manage.OpListAccounts, Handle: s.search},
+		{Pattern: "POST /Users", Op: manage.OpCreateAccount, Handle: s.create},
+		{Pattern: "GET /Users/{id}", Op: manage.OpShowAccount, Handle: s.show},
+		{Pattern: "PUT /Users/{id}", Op: manage.OpChangeAccount, Handle: s.replace},
+		{Pattern: "PATCH /Users/{id}", Op: manage.OpChangeAccount, Handle: s.patch},
+		{Pattern: "DELETE /Users/{id}", Op: manage.OpRemoveAccount, Handle: s.remove},
+		{Pattern: "GET /ServiceProviderConfig", Op: manage.OpListAccounts, Handle: s.serviceProviderConfig},
+		{Pattern: "GET /ResourceTypes", Op: manage.OpListAccounts, Handle: s.resourceTypes},
+		{Pattern: "GET /ResourceTypes/{id}", Op: manage.OpListAccounts, Handle: s.resourceType},
+		{Pattern: "GET /Schemas", Op: manage.OpListAccounts, Handle: s.schemas},
+		{Pattern: "GET /Schemas/{id}", Op: manage.OpListAccounts, Handle: s.schema},
+	}
+	for i := range list {
+		method, path, _ := strings.Cut(list[i].Pattern, " ")
+		list[i].Pattern = method + " " + Prefix + path
+		list[i].Handle = offered(list[i].Handle)
+	}
+	return list
+}
 
-// WriteError answers with a SCIM error (RFC 7644 §3.12).
-func (s *Service) WriteError(w http.ResponseWriter, r *http.Request, err error) {}
+// offered refuses HEAD, which http.ServeMux sends where GET goes.
+func offered(handle func(*route.Call) error) func(*route.Call) error {
+	return func(c *route.Call) error {
+		if c.R.Method == http.MethodHead {
+			c.W.Header().Set("Allow", http.MethodGet)
+			return &scimError{Status: http.StatusMethodNotAllowed, Detail: "Ask with GET."}
+		}
+		return handle(c)
+	}
+}
 
-// Unauthorized is as in the API, in SCIM's form.
-func (s *Service) Unauthorized(w http.ResponseWriter, r *http.Request, status int, code, description string) {
+// answer writes a value in SCIM's content type (RFC 7644 §3.1).
+func answer(w http.ResponseWriter, status int, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/scim+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // who hung up gets no other answer
+	return nil
 }

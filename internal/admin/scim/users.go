@@ -1,0 +1,263 @@
+package scim
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
+)
+
+const maxBody = 1 << 20 // bytes
+
+// read reads a JSON body of bounded size.
+func read(c *route.Call, into any) error {
+	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
+	if err != nil || kind != "application/scim+json" && kind != "application/json" {
+		return &scimError{http.StatusUnsupportedMediaType, "", "Send application/scim+json."}
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(c.W, c.R.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return bad(invalidSyntax, "The body is no such JSON object: %s.", oauth.Printable(err.Error()))
+	}
+	return nil
+}
+
+// readUser reads a User.
+func readUser(c *route.Call) (object, error) {
+	var sent map[string]any
+	if err := read(c, &sent); err != nil {
+		return nil, err
+	}
+	if err := says(sent, schemaUser); err != nil {
+		return nil, err
+	}
+	u, err := clean(sent, allAttributes)
+	if err == nil {
+		composeName(u)
+	}
+	return u, err
+}
+
+// says makes sure that a body is what its schemas say (RFC 7643 §3). One that says nothing is taken at its word.
+func says(sent map[string]any, schema string) error {
+	var value any
+	for name, v := range sent {
+		if strings.EqualFold(name, "schemas") {
+			value = v
+		}
+	}
+	list, is := value.([]any)
+	if value == nil || is && slices.ContainsFunc(list, func(v any) bool {
+		text, _ := v.(string)
+		return strings.EqualFold(text, schema)
+	}) {
+		return nil
+	}
+	return bad(invalidSyntax, "The schemas of the body do not have %s.", schema)
+}
+
+// account reads the account in the path.
+func account(c *route.Call) (oauth.Account, error) {
+	id, err := oauth.ParseID(c.R.PathValue("id"))
+	if err != nil {
+		return oauth.Account{}, store.ErrNotFound
+	}
+	return c.Manage.Account(c.R.Context(), id)
+}
+
+// answerUser shows an account.
+func (s *Service) answerUser(c *route.Call, status int, acc *oauth.Account) error {
+	h := c.W.Header()
+	h.Set("ETag", version(acc.Version))
+	if status == http.StatusCreated {
+		h.Set("Location", s.location(acc.ID))
+	}
+	if match := c.R.Header.Get("If-None-Match"); c.R.Method == http.MethodGet && match != "" && names(match, acc.Version) {
+		c.W.Header().Set("Cache-Control", "no-store")
+		c.W.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	v := c.R.URL.Query()
+	return answer(c.W, status, project(s.userOf(acc), list(v.Get("attributes")), list(v.Get("excludedAttributes"))))
+}
+
+// names tells whether a list of entity tags names the version. Weak tags count also before a change: they are the only
+// ones that SCIM's clients have (RFC 7644 §3.14).
+func names(tags string, v int64) bool {
+	for tag := range strings.SplitSeq(tags, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(version(v), "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// changing is a manager that changes the version that is there, if it is the one that the request names, if any.
+func changing(c *route.Call, acc *oauth.Account) (*manage.Manager, error) {
+	m := *c.Manage
+	if match := c.R.Header.Get("If-Match"); match != "" {
+		if !names(match, acc.Version) {
+			return nil, &manage.Conflict{Current: *acc}
+		}
+		if match != "*" {
+			m.IfVersion = acc.Version
+		}
+	}
+	return &m, nil
+}
+
+func (s *Service) show(c *route.Call) error {
+	acc, err := account(c)
+	if err != nil {
+		return err
+	}
+	return s.answerUser(c, http.StatusOK, &acc)
+}
+
+func (s *Service) create(c *route.Call) error {
+	u, err := readUser(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.R.Context()
+	want := accountOf(oauth.Account{}, u)
+	acc, err := c.Manage.CreateAccount(ctx, want, textOf(u, "password"))
+	if err != nil {
+		return taken(ctx, c.Manage, oauth.ID{}, want, err)
+	}
+	if u["active"] == false {
+		if err := c.Manage.LockAccount(ctx, acc.ID); err != nil {
+			return err
+		}
+		if acc, err = c.Manage.Account(ctx, acc.ID); err != nil {
+			return err
+		}
+	}
+	return s.answerUser(c, http.StatusCreated, &acc)
+}
+
+// replace leaves nothing of the User that is not in the request (RFC 7644 §3.5.1), save what is no attribute of a User.
+func (s *Service) replace(c *route.Call) error {
+	acc, err := account(c)
+	if err != nil {
+		return err
+	}
+	u, err := readUser(c)
+	if err != nil {
+		return err
+	}
+	return s.update(c, acc, u)
+}
+
+func (s *Service) patch(c *route.Call) error {
+	acc, err := account(c)
+	if err != nil {
+		return err
+	}
+	var sent map[string]any
+	if err := read(c, &sent); err != nil {
+		return err
+	}
+	if err := says(sent, schemaPatch); err != nil {
+		return err
+	}
+	operations, err := operationsOf(sent)
+	if err != nil {
+		return err
+	}
+	before := s.userOf(&acc)
+	p := patching{user: maps.Clone(before)}
+	for _, o := range operations {
+		if err := p.apply(o); err != nil {
+			return err
+		}
+	}
+	p.settle(before)
+	return s.update(c, acc, p.user)
+}
+
+func operationsOf(sent map[string]any) ([]operation, error) {
+	var body struct{ Operations []operation }
+	text, err := json.Marshal(sent)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &body); err != nil || len(body.Operations) == 0 {
+		return nil, bad(invalidSyntax, "Operations is a list of objects with op, path and value.")
+	}
+	return body.Operations, nil
+}
+
+// update makes an account what a User says: its fields in one step, and then, where they differ, password and lock.
+func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
+	m, err := changing(c, &acc)
+	if err != nil {
+		return err
+	}
+	ctx := c.R.Context()
+	want := accountOf(acc, u)
+	if !sameFields(&acc, &want) {
+		_, _, err := m.ChangeAccount(ctx, acc.ID, func(a *oauth.Account) {
+			a.Username, a.Name, a.Email = want.Username, want.Name, want.Email
+			a.ExternalID, a.Attributes = want.ExternalID, want.Attributes
+		})
+		if err != nil {
+			return taken(ctx, m, acc.ID, want, err)
+		}
+		m.IfVersion = 0 // what follows belongs to it
+	}
+	if password := textOf(u, "password"); password != "" {
+		if err := m.SetPassword(ctx, acc.ID, password); err != nil {
+			return err
+		}
+		m.IfVersion = 0
+	}
+	if active, said := u["active"].(bool); said && active == acc.Locked {
+		lock := m.LockAccount
+		if active {
+			lock = m.UnlockAccount
+		}
+		if err := lock(ctx, acc.ID); err != nil {
+			return err
+		}
+	}
+	now, err := m.Account(ctx, acc.ID)
+	if err != nil {
+		return err
+	}
+	return s.answerUser(c, http.StatusOK, &now)
+}
+
+func sameFields(a, b *oauth.Account) bool {
+	return a.Username == b.Username && a.Name == b.Name && a.Email == b.Email && a.ExternalID == b.ExternalID &&
+		bytes.Equal(a.Attributes, b.Attributes)
+}
+
+func (s *Service) remove(c *route.Call) error {
+	acc, err := account(c)
+	if err != nil {
+		return err
+	}
+	m, err := changing(c, &acc)
+	if err != nil {
+		return err
+	}
+	if err := m.RemoveAccount(c.R.Context(), acc.ID); err != nil {
+		return err
+	}
+	c.W.Header().Set("Cache-Control", "no-store")
+	c.W.WriteHeader(http.StatusNoContent)
+	return nil
+}
