@@ -146,7 +146,7 @@ func historyUndo(s *storage) *cobra.Command {
 		Short: "Give what a change changed the values from before",
 		Long: `Gives every field that the change changed the value from before. That is a change of its own, which can be undone in
 turn. Where one of these fields was changed since, nothing is done. What was made is removed; what was removed comes
-back, without its secret.`,
+back, without its secret or password ('usher client reset-secret', 'usher user password-link').`,
 		Example: "  usher history show hXk2...\n  usher history undo hXk2...",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -155,17 +155,23 @@ back, without its secret.`,
 				return err
 			}
 			return s.withSecrets(cmd, func(ctx context.Context, m *manage.Manager) error {
-				err := m.Undo(ctx, id)
-				if errors.Is(err, store.ErrConflict) {
-					return fmt.Errorf("some of what change %s changed was changed again since, so nothing was done; see 'usher history list' and undo the later change first", args[0])
-				}
-				if err != nil {
-					return changeError(args[0], err)
+				if err := m.Undo(ctx, id); err != nil {
+					return undoError(args[0], err)
 				}
 				return s.done(cmd, "change "+args[0]+" is undone; 'usher history list' shows that as a change of its own")
 			})
 		},
 	}, manage.OpUndoChange)
+}
+
+// undoError says what was in the way.
+func undoError(id string, err error) error {
+	var conflict *manage.Conflict
+	if errors.As(err, &conflict) && len(conflict.Fields) > 0 {
+		return fmt.Errorf("nothing was done: what change %s made was changed again since (%s); see 'usher history list' and undo the later change first",
+			id, strings.Join(conflict.Fields, ", "))
+	}
+	return changeError(id, err)
 }
 
 // changeError names the change that is not there.

@@ -41,7 +41,7 @@ where there is no such user, they make the account of that name. Either way the 
 a link was made is in the audit log.
 
 Whoever has the link is let in, so treat it like a password. The admin pages have to be reachable at the address that
-it begins with: admin_base_url of the configuration; name it by --admin-url where the demo runs on another port.`,
+it begins with: admin_base_url of the configuration, or --admin-url.`,
 		Example: `  usher operator link --config /etc/usher/usher.yaml
   usher operator link ann --config /etc/usher/usher.yaml
   usher operator link --role viewer --demo`,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -72,7 +73,26 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 			return err
 		}
 	}
+	if s.isDemo() && s.adminURL == "" {
+		m.AdminURL = lastAdminURL(ctx, m)
+	}
 	return do(ctx, m)
+}
+
+func (s *storage) isDemo() bool { return s.demo || s.data != "" }
+
+// lastAdminURL is where the admin pages of a demo were when it last started: it has no configuration file to say so, but
+// the client of the admin pages returns there.
+func lastAdminURL(ctx context.Context, m *manage.Manager) string {
+	c, err := m.Client(ctx, oauth.AdminClientID)
+	if err != nil || len(c.RedirectURIs) == 0 {
+		return m.AdminURL
+	}
+	u, err := url.Parse(c.RedirectURIs[0])
+	if err != nil {
+		return m.AdminURL
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func address(flag, configured string) string {
@@ -136,7 +156,7 @@ func masterOf(c config.Config) (token.Master, error) {
 }
 
 func (s *storage) config() (config.Config, error) {
-	if !s.demo && s.data == "" {
+	if !s.isDemo() {
 		return config.LoadStorage(s.settings.sources())
 	}
 	dir, err := demoFolder(s.data)
