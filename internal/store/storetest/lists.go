@@ -35,7 +35,7 @@ func pages[T any](f *fixture, page func(after T, limit int) ([]T, error)) (all [
 
 func testSearchAccounts(f *fixture) {
 	ctx := f.Context()
-	suffix := newID().String()
+	suffix := fmt.Sprintf("%x", newID())
 	// By name, then by address, with one of both, one address for two, and what only looks alike.
 	for _, both := range [][2]string{
 		{"Quinn-" + suffix, ""}, {"quinn-" + suffix + "b", "QUINN-" + suffix + "@example.com"}, {"quinn-" + suffix + "ä", ""},
@@ -79,7 +79,7 @@ func testSearchAccounts(f *fixture) {
 
 func testListClients(f *fixture) {
 	ctx := f.Context()
-	suffix := newID().String()
+	suffix := fmt.Sprintf("%x", newID())
 	clients := []oauth.Client{
 		{ID: "a-" + suffix, Name: "50% off_it"}, {ID: "b-" + suffix, Name: "The SHOP of Åse"}, {ID: "c-shop-" + suffix, Name: "!"},
 		{ID: "d-" + suffix, Name: "shop"},
