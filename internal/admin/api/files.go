@@ -28,7 +28,7 @@ func (a *API) exportConfiguration(c *route.Call) error {
 // environment and files.
 func (a *API) applyConfiguration(c *route.Call) error {
 	q := c.R.URL.Query()
-	prune, err := flag(q, "prune")
+	prune, err := boolean(q, "prune")
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (a *API) importCurity(c *route.Call) error {
 
 // plan reads a file, and unless the request only wants to see it, makes what it plans.
 func (a *API) plan(c *route.Call, types []string, read func([]byte) (*manage.Plan, error)) error {
-	dry, err := flag(c.R.URL.Query(), "dry_run")
+	dry, err := boolean(c.R.URL.Query(), "dry_run")
 	if err != nil {
 		return err
 	}

@@ -157,8 +157,8 @@ func whole(q url.Values, name string, otherwise, low, high int) (int, error) {
 	return n, nil
 }
 
-// flag reads true or false; false where it is not there.
-func flag(q url.Values, name string) (bool, error) {
+// boolean reads true or false; false where it is not there.
+func boolean(q url.Values, name string) (bool, error) {
 	switch q.Get(name) {
 	case "true":
 		return true, nil
