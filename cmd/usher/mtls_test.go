@@ -23,7 +23,7 @@ func TestOnlyTheListenerForClientsAsksForACertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := config.Load(config.Sources{Flags: map[string]string{
-		"listen": "localhost:0", "mtls_listen": "localhost:0", "mtls_base_url": "https://localhost:8445", "metrics_listen": "off",
+		"listen": "localhost:0", "mtls_listen": "localhost:0", "mtls_base_url": "https://localhost:8445", "metrics_listen": "off", "admin_listen": "off",
 		"mtls_ca_file": path(caCertFile), "outbound_ca_file": path(caCertFile), "outbound_networks": "10.0.0.0/8",
 		"tls_cert_file": path(leafCertFile), "tls_key_file": path(leafKeyFile),
 		"master_key_file": path("master.key"), "database": "sqlite:" + path("usher.db"),

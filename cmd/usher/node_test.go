@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/config"
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -87,6 +89,33 @@ func TestDemoServesWithItsOwnAddressesAndCertificate(t *testing.T) {
 		if addr := netip.MustParseAddrPort(l.Addr().String()); !addr.Addr().IsLoopback() {
 			t.Errorf("listens on %s", addr)
 		}
+	}
+}
+
+func TestANewDemoInvitesItsFirstOperator(t *testing.T) {
+	dir := t.TempDir()
+	d, stop := startDemo(t, dir)
+	if !strings.HasPrefix(d.invite.URL, d.AdminBaseURL+"/admin/link?code=") {
+		t.Fatalf("invites to %q", d.invite.URL)
+	}
+	if r, body := get(t, browser(d), d.invite.URL); r.StatusCode != http.StatusOK || !strings.Contains(body, "password") {
+		t.Errorf("the link: %d %s", r.StatusCode, body)
+	}
+	var said strings.Builder
+	if err := d.announce(&said); err != nil || !strings.Contains(said.String(), d.invite.URL) || !strings.Contains(said.String(), d.AdminBaseURL+"/admin\n") {
+		t.Errorf("announces %s, %v", said.String(), err)
+	}
+	link, err := url.Parse(d.invite.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = d.manager.UseOperatorLink(t.Context(), link.Query().Get("code"), oauth.Account{Username: "ann"}, "a password of some length")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if d, _ := startDemo(t, dir); d.invite.URL != "" {
+		t.Error("it invites again")
 	}
 }
 
@@ -308,7 +337,7 @@ func TestServeOpensEachDoorOfItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := config.Load(config.Sources{Flags: map[string]string{
-		"listen": "localhost:0", "insecure_plaintext_listener": "localhost:0", "metrics_listen": "localhost:0",
+		"listen": "localhost:0", "insecure_plaintext_listener": "localhost:0", "metrics_listen": "localhost:0", "admin_listen": "localhost:0",
 		"tls_cert_file": path(leafCertFile), "tls_key_file": path(leafKeyFile),
 		"master_key_file": path("master.key"), "database": "sqlite:" + path("usher.db"),
 	}})
@@ -339,6 +368,18 @@ func TestServeOpensEachDoorOfItsConfiguration(t *testing.T) {
 		if r, body := get(t, client, url); r.StatusCode != http.StatusOK || body == "" {
 			t.Errorf("%s: %d %s", url, r.StatusCode, body)
 		}
+	}
+	// The admin pages are at their own name, on their own door only.
+	r, err := http.NewRequest(http.MethodGet, "https://"+local(n.door("admin_listen").port())+"/admin/api/v1/openapi.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "localhost:6749"
+	if answer, err := client.Do(r); err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("admin: %v %v", answer, err)
+	}
+	if r, _ := get(t, client, "https://"+local(n.door("listen").port())+"/admin"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("/admin on the public door: %d", r.StatusCode)
 	}
 	// The operator's addresses are on the operator's door only.
 	if r, _ := get(t, client, "https://"+local(n.door("listen").port())+"/metrics"); r.StatusCode != http.StatusNotFound {

@@ -61,7 +61,7 @@ func (a *Admin) accept(w http.ResponseWriter, r *http.Request) {
 		a.linkFailed(w, err)
 	default:
 		sessionCookie.Clear(w) // whoever was signed in here before is not who used the link
-		http.Redirect(w, r, loginPath, http.StatusSeeOther)
+		http.Redirect(w, r, loginOther, http.StatusSeeOther)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestALinkLetsTheFirstOperatorIn(t *testing.T) {
 		}
 	}
 	form := url.Values{"code": {code}, "username": {"first"}, "name": {"The First"}, "password": {"a password of some length"}}
-	if r := w.useLink(form); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != loginPath {
+	if r := w.useLink(form); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != loginOther {
 		t.Fatalf("%d %s", r.StatusCode, bodyOf(r))
 	}
 	acc, err := w.store.AccountByName(t.Context(), "first")

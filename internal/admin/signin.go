@@ -33,6 +33,9 @@ const (
 	runtimeLogoutPath = "/oauth/v2/oauth-session/logout"
 )
 
+// loginOther begins a sign-in by somebody else than who is signed in at the runtime.
+const loginOther = loginPath + "?as=other"
+
 // maxSignIn is how long a sign-in may take.
 const maxSignIn = 10 * time.Minute
 
@@ -67,6 +70,9 @@ func (a *Admin) login(w http.ResponseWriter, r *http.Request) {
 		"scope": {oauth.JoinScope([]string{"openid", oauth.ScopeAdmin, oauth.ScopeRead})},
 		"state": {f.State}, "nonce": {f.Nonce}, "max_age": {strconv.Itoa(int(maxSession / time.Second))},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
+	}
+	if r.URL.Query().Get("as") == "other" { // who is signed in at the runtime may not be who is to come in here
+		q.Set("prompt", "login")
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, a.Manager.BaseURL+authorizePath+"?"+q.Encode(), http.StatusSeeOther)
@@ -228,6 +234,12 @@ func (a *Admin) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sessionCookie.Clear(w)
+	if who != nil && who.account.Role == "" {
+		a.pages.WriteNotice(w, http.StatusOK, pages.Notice{
+			Title: "You are signed out", Text: "Sign in with an account that has a role here.", Link: loginOther, LinkText: "Sign in as somebody else",
+		})
+		return
+	}
 	a.pages.WriteNotice(w, http.StatusOK, pages.Notice{
 		Title: "You are signed out", Text: "You are signed out of the admin pages. Your sign-in at the server itself goes on, for the apps that you use.",
 		Link: a.Manager.BaseURL + runtimeLogoutPath, LinkText: "Sign out there too",

@@ -53,8 +53,17 @@ func TestWhoHasNoRoleIsToldSo(t *testing.T) {
 	if r.StatusCode != http.StatusForbidden || !strings.Contains(body, "nora") || !strings.Contains(body, "usher operator link") {
 		t.Fatalf("%d %s", r.StatusCode, body)
 	}
-	if out := v.send("POST", w.url+logoutPath, url.Values{}); out.StatusCode != http.StatusOK {
-		t.Errorf("signing out: %d", out.StatusCode)
+	out := v.send("POST", w.url+logoutPath, url.Values{})
+	if body := bodyOf(out); out.StatusCode != http.StatusOK || !strings.Contains(body, loginOther) {
+		t.Errorf("signing out: %d %s", out.StatusCode, body)
+	}
+	again, err := v.send("GET", w.url+loginOther, nil).Location()
+	w.must(err)
+	if again.Query().Get("prompt") != "login" {
+		t.Errorf("asks %s", again)
+	}
+	if r, body := v.get(location(t, v.signIn(w.url+loginOther, "vera"))); r.StatusCode != http.StatusOK {
+		t.Errorf("somebody else: %d %s", r.StatusCode, body)
 	}
 }
 

@@ -33,7 +33,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" help:"Addresses or networks (10.0.0.0/24) whose forwarded headers are believed."`
 
 	AdminListen      string `key:"admin_listen" default:"localhost:6749" help:"Address of the TLS listener of the admin pages and API, with the certificate of tls_cert_file; 'off' for none. Without a certificate there is none, unless it is asked for."`
-	AdminBaseURL     string `key:"admin_base_url" default:"https://localhost:6749" help:"The address under which operators reach the admin pages: https://host[:port], without a slash at the end. No other name is answered there."`
+	AdminBaseURL     string `key:"admin_base_url" default:"https://localhost:6749" help:"The address under which operators reach the admin pages: https://host[:port], without a slash at the end; the same on all nodes. No other name is answered there."`
 	AdminProxyListen string `key:"admin_proxy_listen" default:"off" help:"Address of a listener without TLS for a reverse proxy before the admin pages, as proxy_listen is for the others. The proxy has to hand on the Host header."`
 
 	MTLSListen  string `key:"mtls_listen" default:"off" help:"Address of a TLS listener that asks for client certificates, for clients that authenticate or bind tokens by one (RFC 8705); it serves no page, and has the certificate of tls_cert_file. 'off' for none."`

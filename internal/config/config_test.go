@@ -136,6 +136,12 @@ func TestOneFault(t *testing.T) {
 		{"missing CAs", "mtls_ca_file", "/none.crt", "no such file"},
 		{"missing CAs of others", "outbound_ca_file", "/none.crt", "no such file"},
 		{"no network of others", "outbound_networks", "10.0.0.0/99", "not an address or network"},
+		{"admin pages at the users' address", "admin_base_url", "https://localhost:8443", "also base_url"},
+		{"admin pages by http", "admin_base_url", "http://localhost:6749", "is not https"},
+		{"admin pages at a path", "admin_base_url", "https://localhost:6749/admin", "more than scheme"},
+		{"admin pages at another host than the certificate's", "admin_base_url", "https://admin.example.com", "not for the host of admin_base_url"},
+		{"admin pages at the users' port", "admin_listen", "localhost:8443", "also the address of listen"},
+		{"admin pages behind a proxy without trust", "admin_proxy_listen", ":8080", "there are none"},
 		{"grace", "shutdown_grace", "1h", "out of range"},
 		{"no unit", "shutdown_delay", "7", "not a duration"},
 		{"audit", "audit_keep_days", "0", "out of range"},
@@ -188,6 +194,69 @@ func TestListenerForClientCertificatesAlone(t *testing.T) {
 	}
 	if _, err := Load(Sources{Flags: flags}); err == nil || !strings.Contains(err.Error(), "mtls_listen has no certificate") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdminPagesAreThereByDefaultWhereThereIsACertificate(t *testing.T) {
+	dir := folder(t)
+	c, err := Load(Sources{Flags: good(dir)})
+	if err != nil || !c.HasAdmin() || c.AdminListen != "localhost:6749" || c.AdminBaseURL != "https://localhost:6749" {
+		t.Errorf("%q, %v", c.AdminListen, err)
+	}
+	behind := map[string]string{
+		"listen": "off", "proxy_listen": ":8080", "trusted_proxies": "10.0.0.1", "master_key_file": filepath.Join(dir, "master.key"),
+	}
+	if c, err := Load(Sources{Flags: behind}); err != nil || c.HasAdmin() {
+		t.Errorf("behind a proxy: %q, %v", c.AdminListen, err)
+	}
+	behind["admin_listen"] = "localhost:6749"
+	if _, err := Load(Sources{Flags: behind}); err == nil || !strings.Contains(err.Error(), "admin_listen has no certificate") {
+		t.Errorf("asked for, without a certificate: %v", err)
+	}
+	behind["admin_listen"], behind["admin_proxy_listen"] = "off", ":8081"
+	behind["admin_base_url"] = "https://admin.example.com"
+	if c, err := Load(Sources{Flags: behind}); err != nil || !c.HasAdmin() {
+		t.Errorf("behind a proxy of its own: %v", err)
+	}
+}
+
+func TestSettingsAreShownWithTheirOriginAndNoPassword(t *testing.T) {
+	dir := folder(t)
+	file := write(t, dir, "usher.yaml", "log_level: warn\ndatabase: postgres://usher:hunter2@db/usher?sslpassword=hunter2\ntrusted_proxies: [10.0.0.1]\n")
+	flags := good(dir)
+	flags["insecure_any_origin"] = "true"
+	c, err := Load(Sources{File: file, Environ: []string{"USHER_LOG_FORMAT=json"}, Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]Setting{}
+	for _, s := range c.Settings() {
+		s.Help = ""
+		shown[s.Key] = s
+		if strings.Contains(s.Value, "hunter2") || strings.Contains(s.Value, "the master key") {
+			t.Errorf("%s shows a secret: %s", s.Key, s.Value)
+		}
+	}
+	for _, want := range []Setting{
+		{Key: "log_level", Value: "warn", Default: "info", Origin: "file"},
+		{Key: "log_format", Value: "json", Default: "text", Origin: "environment"},
+		{Key: "insecure_any_origin", Value: "true", Default: "false", Origin: "flag", Insecure: true},
+		{Key: "trusted_proxies", Value: "10.0.0.1/32", Origin: "file"},
+		{Key: "shutdown_grace", Value: "15s", Default: "15s", Origin: "default"},
+		{Key: "admin_listen", Value: "localhost:6749", Default: "localhost:6749", Origin: "default"},
+	} {
+		if diff := cmp.Diff(want, shown[want.Key]); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if len(shown) != len(Fields()) {
+		t.Errorf("%d of %d settings", len(shown), len(Fields()))
+	}
+	made := Config{BaseURL: "https://localhost:9443"}
+	for _, s := range made.Settings() {
+		if want := map[bool]string{true: "flag", false: "default"}[s.Key == "base_url"]; s.Origin != want {
+			t.Errorf("a configuration that a command made: %+v", s)
+		}
 	}
 }
 

@@ -15,7 +15,10 @@ func TestCookieAttributes(t *testing.T) {
 	kept := web.Cookie{Name: "__Host-usher-b", Lifetime: time.Hour}
 	framed := web.Cookie{Name: "__Host-usher-c", Partitioned: true}
 	script := web.Cookie{Name: "__Host-usher-d", Readable: true}
+	own := web.Cookie{Name: "__Host-usher-e", SameSite: http.SameSiteLaxMode}
 	for want, write := range map[string]func(http.ResponseWriter){
+		"__Host-usher-e=v; Path=/; HttpOnly; Secure; SameSite=Lax":                         func(w http.ResponseWriter) { own.Set(w, "v") },
+		"__Host-usher-e=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax":               own.Clear,
 		"__Host-usher-a=v; Path=/; HttpOnly; Secure; SameSite=None":                        func(w http.ResponseWriter) { plain.Set(w, "v") },
 		"__Host-usher-b=v; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=None":          func(w http.ResponseWriter) { kept.Set(w, "v") },
 		"__Host-usher-c=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned":           func(w http.ResponseWriter) { framed.Set(w, "v") },

@@ -47,12 +47,15 @@ func TestEveryPageCarriesTheHeaders(t *testing.T) {
 		for _, frame := range []oauth.ValidOrigin{{}, app(t)} {
 			t.Run(name+" framed by "+frame.String(), func(t *testing.T) {
 				w := record(func(w http.ResponseWriter) { web.WritePage(w, log, http.StatusAccepted, frame, view) })
-				ancestors, options := "'none'", "DENY"
+				ancestors, options, referrer := "'none'", "DENY", "same-origin"
+				if _, behindLink := view.(web.NewPassword); behindLink {
+					referrer = "no-referrer" // its address holds the link's code
+				}
 				if !frame.IsZero() {
 					ancestors, options = "https://app.example:8443", "ALLOW-FROM https://app.example:8443"
 				}
 				headers(t, w.Result().Header, map[string]string{
-					"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Referrer-Policy": "same-origin",
+					"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Referrer-Policy": referrer,
 					"X-Frame-Options": options, "Access-Control-Allow-Origin": "", "Cross-Origin-Opener-Policy": "",
 				})
 				policy(t, w.Result().Header, ancestors)
@@ -62,6 +65,26 @@ func TestEveryPageCarriesTheHeaders(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestOperatorsPagesCarryTheirHeaders(t *testing.T) {
+	for _, tc := range []struct{ runtime, want string }{
+		{"", "form-action 'self'; frame-ancestors 'none'"},
+		{"https://id.example", "form-action 'self' https://id.example; frame-src https://id.example; frame-ancestors 'none'"},
+	} {
+		h := http.Header{}
+		web.AdminPageHeaders(h, "N", tc.runtime)
+		csp := h.Get("Content-Security-Policy")
+		if !strings.HasPrefix(csp, "default-src 'none'; script-src 'self' 'nonce-N'; ") || !strings.HasSuffix(csp, tc.want) || strings.Contains(csp, "unsafe") {
+			t.Error(csp)
+		}
+		headers(t, h, map[string]string{
+			"X-Frame-Options": "DENY", "Cache-Control": "no-store", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+		})
+	}
+	h := http.Header{"Referrer-Policy": {"no-referrer"}}
+	web.AdminPageHeaders(h, "N", "")
+	headers(t, h, map[string]string{"Referrer-Policy": "no-referrer"})
 }
 
 func TestPagesDoNotShareANonce(t *testing.T) {

@@ -26,6 +26,7 @@ func views(text string) map[string]web.View {
 		"logout by itself":   web.Logout{Auto: true, Fields: map[string]string{"state": text}},
 		"logout in a frame":  web.Logout{AwaitsToken: true},
 		"signed out":         web.SignedOut{},
+		"new password":       web.NewPassword{Code: text, Username: text, Error: text},
 		"plain":              web.Plain{Title: text, Text: text, Detail: text},
 	}
 }
@@ -133,6 +134,16 @@ func TestPagesShowWhatTheyAreGiven(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, page)
 		}
 	}
+	page, _ = render(t, web.NewPassword{Code: "C", Username: "alice", Error: "Too short."})
+	for _, want := range []string{
+		`action="/authn/password"`, `name="code" value="C"`, `autocomplete="new-password"`, `value="alice" autocomplete="username"`, `<bdi>alice</bdi>`,
+		`role="alert" id="problem">Too short.<`, `id="show-password"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in\n%s", want, page)
+		}
+	}
+	page, _ = render(t, web.Logout{AwaitsToken: true})
 	if strings.Contains(page, "data-auto=") {
 		t.Error("a framed page submits by itself")
 	}
