@@ -117,7 +117,9 @@ type AuditLog interface {
 	// limit. So that a rare match costs no walk over years, one call looks at a bounded number of records; next is where
 	// the following call goes on, zero where nothing is left.
 	Audits(ctx context.Context, f AuditFilter, before oauth.ID, limit int) (list []Audit, next oauth.ID, err error)
-	// AuditsAfter lists the records with an ID after the given one, oldest first, at most limit: for those who follow.
+	// AuditsAfter lists the records with an ID after the given one, oldest first, at most limit: for those who follow. A
+	// record that is written while another one with a later ID is listed comes to light behind it: who wants every record
+	// begins a few seconds back.
 	AuditsAfter(ctx context.Context, f AuditFilter, after oauth.ID, limit int) ([]Audit, error)
 	// Changes lists changes as Audits lists records, without their documents.
 	Changes(ctx context.Context, f ChangeFilter, before oauth.ID, limit int) ([]Change, error)

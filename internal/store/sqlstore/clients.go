@@ -22,8 +22,10 @@ var (
 
 	selectClient      = sql(`SELECT doc, version FROM client WHERE id = $1`)
 	selectClientsPage = sql(`SELECT doc, version FROM client WHERE id > $1 ORDER BY id LIMIT $2`)
-	searchClients     = sql(`SELECT c.doc, c.version FROM client_text t JOIN client c ON c.id = t.client_id
-		WHERE t.client_id > $1 AND t.text LIKE $3 ESCAPE '!' ORDER BY t.client_id LIMIT $2`)
+	// searchClients looks through the texts alone, and reads the clients that it found.
+	searchClients = sql(`SELECT c.doc, c.version FROM
+		(SELECT client_id FROM client_text WHERE client_id > $1 AND text LIKE $3 ESCAPE '!' ORDER BY client_id LIMIT $2) AS t
+		JOIN client c ON c.id = t.client_id ORDER BY t.client_id`)
 
 	deleteClientChildren    = sql(`DELETE FROM child_session WHERE client_id = $1`)
 	deleteClientDelegations = sql(`DELETE FROM delegation WHERE client_id = $1`)

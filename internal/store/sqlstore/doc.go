@@ -30,6 +30,16 @@
 // sees everything that was inserted before. A family locks its delegation, which stands for the rest: all that ends
 // families deletes the delegations before them.
 //
+// Whatever may leave one admin less first writes the one row of the configuration, and then counts those who are left:
+// of two admins who demote each other at once, one stays, at every isolation level. Changes of the configuration take
+// the same row first, so that they, and whole files of them, happen one by one.
+//
 // A one-time value is spent by inserting its hash: of many that try, the database lets one through and has the
 // others wait for its commit. A code's second use therefore sees the family of its first, and ends it.
+//
+// # Lists
+//
+// A page of a list is one query that goes on behind the last row of the page before and walks an index in the order of
+// the list: what a page costs does not depend on how many rows there are. A filter of audit records looks at a bounded
+// number of them. Only a search for text within names of clients looks at all of these, in a table of nothing else.
 package sqlstore

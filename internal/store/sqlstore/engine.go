@@ -37,6 +37,8 @@ type engine interface {
 	// they were run again.
 	appending(ctx context.Context, verb func(tx) error) error
 	now(ctx context.Context) (time.Time, error)
+	// analyze has the database look at what it holds, after many rows came at once: it plans by that.
+	analyze(ctx context.Context) error
 	// durability is the setting that makes a commit wait for the disk.
 	durability(ctx context.Context) (string, error)
 	close() error

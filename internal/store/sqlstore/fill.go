@@ -41,7 +41,7 @@ func (s *Store) Fill(ctx context.Context, accounts []oauth.Account, sessions []o
 	if err != nil {
 		return err
 	}
-	return inBatches(delegations, func(part []oauth.Delegation) error {
+	err = inBatches(delegations, func(part []oauth.Delegation) error {
 		return s.db.write(ctx, func(t tx) error {
 			for _, d := range part {
 				t.do(fillDelegation, d.ID[:], d.SessionID[:], d.ClientID, d.AccountID[:], words(d.Scope), millis(d.Created))
@@ -49,11 +49,15 @@ func (s *Store) Fill(ctx context.Context, accounts []oauth.Account, sessions []o
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return s.db.analyze(ctx)
 }
 
 // FillClients stores many clients fast, as Fill does.
 func (s *Store) FillClients(ctx context.Context, clients []oauth.Client) error {
-	return inBatches(clients, func(part []oauth.Client) error {
+	err := inBatches(clients, func(part []oauth.Client) error {
 		puts := make([]clientPut, len(part))
 		for i, c := range part {
 			var err error
@@ -69,6 +73,10 @@ func (s *Store) FillClients(ctx context.Context, clients []oauth.Client) error {
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return s.db.analyze(ctx)
 }
 
 func inBatches[T any](list []T, write func([]T) error) error {

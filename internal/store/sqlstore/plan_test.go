@@ -14,8 +14,8 @@ import (
 func TestNoVerbScans(t *testing.T) {
 	s := openURL(t, sqliteURL(t))
 	whole := []*statement{selectClients, selectKeys, insertKeyUnless, countAccounts}
-	small := []string{"SCAN CONSTANT ROW", "SCAN account USING INDEX account_operator", "SCAN named", "SCAN mailed", "SCAN edge"}
-	sorts := []*statement{selectKeys, selectDelegationsOfSession, searchAccounts}
+	small := []string{"SCAN CONSTANT ROW", "SCAN account USING INDEX account_operator", "SCAN named", "SCAN mailed", "SCAN edge", "SCAN t"}
+	sorts := []*statement{selectKeys, selectDelegationsOfSession, searchAccounts, searchClients}
 	conn := <-s.db.(*sqliteEngine).readers
 	defer func() { s.db.(*sqliteEngine).readers <- conn }()
 	for _, statement := range statements {

@@ -241,6 +241,11 @@ func (e *postgresEngine) durability(ctx context.Context) (string, error) {
 	return value, nil
 }
 
+func (e *postgresEngine) analyze(ctx context.Context) error {
+	_, err := e.pool.Exec(ctx, "ANALYZE")
+	return err
+}
+
 func (e *postgresEngine) close() error {
 	e.appends.close()
 	e.reads.close()

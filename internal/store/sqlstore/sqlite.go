@@ -150,6 +150,9 @@ func (e *sqliteEngine) durability(ctx context.Context) (value string, err error)
 	return value, err
 }
 
+// analyze does nothing: SQLite takes whatever key fits, and that is what is wanted.
+func (e *sqliteEngine) analyze(context.Context) error { return nil }
+
 func (e *sqliteEngine) close() error {
 	err := e.writer.close()
 	if readers := e.closeReaders(cap(e.readers)); err == nil {

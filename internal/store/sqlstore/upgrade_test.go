@@ -50,7 +50,11 @@ func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *st
 	id := newID()
 	if _, err := db.ExecContext(t.Context(), `INSERT INTO account
 		(id, username, username_key, name, email, locked, password_hash, created, version)
-		VALUES ($1, 'jane', $2, 'Jane', '', 0, '', 0, 1)`, id[:], nameKey("jane")); err != nil {
+		VALUES ($1, 'jane', $2, 'Jane', 'Doe@example.com', 0, '', 0, 1)`, id[:], nameKey("jane")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `INSERT INTO client (id, doc, version, disabled)
+		VALUES ('App', '{"id":"App","name":"The Shop"}', 1, 0), ('bare', '{"id":"bare"}', 1, 0)`); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -74,7 +78,23 @@ func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *st
 	all.Wait()
 	s := openURL(t, url)
 	acc := oauth.Account{ID: id, Username: "jane", Attributes: []byte(`{"locale":"sv"}`)}
+	checkFound(t, s, id)
 	if err := s.UpdateAccount(t.Context(), acc, 1, store.Audit{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// checkFound searches for what was there before anybody could search.
+func checkFound(t *testing.T, s *Store, account oauth.ID) {
+	t.Helper()
+	accounts, err := s.ListAccounts(t.Context(), "dOE@", "", 10)
+	if err != nil || len(accounts) != 1 || accounts[0].ID != account || accounts[0].Role != "" {
+		t.Errorf("accounts found %v, error %v", accounts, err)
+	}
+	for text, want := range map[string]string{"e sHop": "App", "APP": "App", "bare": "bare"} {
+		clients, err := s.ListClients(t.Context(), text, "", 10)
+		if err != nil || len(clients) != 1 || clients[0].ID != want {
+			t.Errorf("clients found by %q: %v, error %v", text, clients, err)
+		}
 	}
 }
