@@ -152,7 +152,10 @@ func (p *Plan) summary() string {
 		words = append(words, "profile changed")
 	}
 	for _, one := range []struct{ action, past string }{{PlanCreate, "created"}, {PlanChange, "changed"}, {PlanRemove, "removed"}} {
-		if n := counts[one.action]; n > 0 {
+		switch n := counts[one.action]; {
+		case n == 1:
+			words = append(words, "1 client "+one.past)
+		case n > 1:
 			words = append(words, fmt.Sprintf("%d clients %s", n, one.past))
 		}
 	}
