@@ -209,6 +209,9 @@ func (n *node) start(ctx context.Context, failed chan<- error) {
 		n.Log.Warn("an insecure setting is on", "setting", name)
 	}
 	n.Log.Info("serving", "base_url", n.BaseURL, "version", buildVersion())
+	if n.admin != nil {
+		n.Log.Info("serving the admin pages", "admin_base_url", n.AdminBaseURL)
+	}
 }
 
 // stop ends every door but the operator's, which answers (not ready) until the others are done.
