@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/store"
 )
 
 const (
@@ -31,7 +32,7 @@ node is up, its /readyz says.`,
 	s := addStorage(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-			o, err := m.Overview(ctx, m.Now().Add(-statusSpan))
+			o, err := m.Overview(ctx, m.Now().Add(store.TallyStep-statusSpan)) // the step under way is one of them
 			if err != nil {
 				return err
 			}
