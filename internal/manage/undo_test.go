@@ -326,3 +326,43 @@ func TestUndoLeavesAnAdmin(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestUndoOfADisablingGoesByWhetherTheClientIsDisabled(t *testing.T) {
+	m, now := newManager(t)
+	if _, err := m.CreateConfidentialClient(t.Context(), webApp()); err != nil {
+		t.Fatal(err)
+	}
+	disabled := func(yes bool) func(*oauth.Client) { return func(c *oauth.Client) { c.Disabled = yes } }
+	changeClient(t, m, now, "web", disabled(true))
+	first, _ := lastChange(t, m, store.ChangeFilter{Kind: store.KindClient})
+	changeClient(t, m, now, "web", disabled(false))
+	changeClient(t, m, now, "web", disabled(true)) // at another time than the first
+	*now = now.Add(time.Second)
+	if err := m.Undo(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := m.Client(t.Context(), "web"); err != nil || c.Disabled {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestUndoOfAnOperatorLinkTakesTheRoleAndLocksAgain(t *testing.T) {
+	m, now := newManager(t)
+	root, acc := mustCreate(t, m, "root"), mustCreate(t, m, "ann")
+	if err := m.SetRole(t.Context(), root.ID, oauth.RoleAdmin); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.LockAccount(t.Context(), acc.ID); err != nil {
+		t.Fatal(err)
+	}
+	*now = now.Add(time.Second)
+	if err := m.UseOperatorLink(t.Context(), operatorCode(t, m, oauth.RoleAdmin, "ann"), oauth.Account{}, words); err != nil {
+		t.Fatal(err)
+	}
+	if err := undoLast(t, m, now, store.ChangeFilter{Kind: store.KindAccount, Subject: acc.ID.String()}); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := m.Account(t.Context(), acc.ID); err != nil || back.Role != "" || !back.Locked {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
