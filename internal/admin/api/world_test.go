@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,15 +41,49 @@ type world struct {
 	change, removable   string // ids
 }
 
+// seeded is a seeded database, made once and copied for each test.
+type seeded struct {
+	database []byte
+	master   token.Master
+	world    world // the ids of what is in it
+}
+
+var (
+	once    sync.Once
+	theSeed seeded
+)
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	s, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "usher.db"), Logger: log})
-	if err != nil {
+	once.Do(func() {
+		file := filepath.Join(t.TempDir(), "usher.db")
+		master, err := token.NewMaster(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, file, master)
+		w.must(w.m.Bootstrap(t.Context()))
+		w.seed()
+		w.must(w.m.Store.Close())
+		theSeed.database, err = os.ReadFile(file)
+		w.must(err)
+		theSeed.master, theSeed.world = master, *w
+	})
+	file := filepath.Join(t.TempDir(), "usher.db")
+	if err := os.WriteFile(file, theSeed.database, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
-	master, err := token.NewMaster(rand.Reader)
+	w := open(t, file, theSeed.master)
+	t.Cleanup(func() { w.m.Store.Close() })
+	from := &theSeed.world
+	w.ann, w.boss, w.session, w.delegation, w.change, w.removable = from.ann, from.boss, from.session, from.delegation, from.change, from.removable
+	return w
+}
+
+func open(t *testing.T, file string, master token.Master) *world {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: "sqlite:" + file, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +92,12 @@ func newWorld(t *testing.T) *world {
 		Store: s, Master: master, Now: time.Now, Rand: rand.Reader, Actor: "operator:boss", Role: oauth.RoleAdmin,
 		Issuer: issuer, BaseURL: "https://id.test.example", AdminURL: adminURL,
 	}
-	w.must(w.m.Bootstrap(t.Context()))
 	w.api = New(Options{AdminURL: adminURL, Issuer: issuer, Logger: log, Settings: []pages.Setting{
 		{Key: "listen", Value: ":8443", Default: ":8443", Help: "Where it listens.", Origin: "default"},
 	}})
 	for _, r := range w.api.Routes() {
 		w.mux.HandleFunc(r.Pattern, w.door(r))
 	}
-	w.seed()
 	return w
 }
 
