@@ -91,7 +91,7 @@ func readAccount(f *form) func(*oauth.Account) {
 	}
 	for _, claim := range claimFields {
 		if _, twice := typed[claim.name]; twice {
-			f.fault("attributes", claim.name+" has a field of its own: type it there")
+			f.fault("attributes", "type "+claim.name+" in its own field, above")
 		}
 	}
 	return func(acc *oauth.Account) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/usher-id/usher/internal/admin/route"
@@ -126,10 +127,11 @@ func backTo(c *route.Call, otherwise string) string {
 }
 
 // ownPath accepts addresses of these pages alone: a link must not lead an operator anywhere else.
-func ownPath(path, otherwise string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/admin/") || strings.Contains(path, `\`) || strings.Contains(u.Path, "//") {
+func ownPath(address, otherwise string) string {
+	u, err := url.Parse(address)
+	ours := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/admin/") && path.Clean(u.Path) == u.Path
+	if !ours || strings.Contains(address, `\`) {
 		return otherwise
 	}
-	return path
+	return address
 }
