@@ -40,7 +40,7 @@ func releasedFrom(file string) string {
 	if file == "" {
 		return " is managed by no file; it can be changed here as it is"
 	}
-	return " released; remove it from " + file + " too, or the next 'usher apply' takes it over again"
+	return " released; remove it from the file " + file + " too, or the next 'usher apply' takes it over again"
 }
 
 func clientTry(s *storage) *cobra.Command {

@@ -37,11 +37,13 @@ flag, which other users of this machine could read.`,
 func userAdd(s *storage) *cobra.Command {
 	var acc oauth.Account
 	var claims claimFlags
+	var noPassword bool
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user; asks for the password",
 		Example: `  usher user add ann --name 'Ann Archer' --email ann@example.com
   usher user add ann < password.txt
+  usher user add ann --no-password && usher user password-link ann
   usher user add ann --claim given_name=Ann --claim email_verified=true --claim 'address={"country":"CH"}'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,9 +51,12 @@ func userAdd(s *storage) *cobra.Command {
 			if err := claims.apply(&acc); err != nil {
 				return err
 			}
-			password, err := readPassword(cmd)
-			if err != nil {
-				return err
+			var password string
+			if !noPassword {
+				var err error
+				if password, err = readPassword(cmd); err != nil {
+					return err
+				}
 			}
 			return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
 				created, err := m.CreateAccount(ctx, acc, password)
@@ -61,12 +66,17 @@ func userAdd(s *storage) *cobra.Command {
 				if s.asJSON {
 					return writeJSON(cmd.OutOrStdout(), created)
 				}
+				if noPassword {
+					return s.done(cmd, "user "+created.Username+" added; 'usher user password-link "+created.Username+"' lets the user set a password")
+				}
 				return s.done(cmd, "user "+created.Username+" added")
 			})
 		},
 	}
 	cmd.Flags().StringVar(&acc.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&acc.Email, "email", "", "the user's e-mail address")
+	cmd.Flags().StringVar(&acc.ExternalID, "external-id", "", "the user's `id` in the directory that provisions users (SCIM)")
+	cmd.Flags().BoolVar(&noPassword, "no-password", false, "ask for none: the user sets one by a link")
 	claims.add(cmd)
 	return does(cmd, manage.OpCreateAccount)
 }
@@ -95,6 +105,7 @@ func userChange(s *storage) *cobra.Command {
 					set("username", &acc.Username, want.Username)
 					set("name", &acc.Name, want.Name)
 					set("email", &acc.Email, want.Email)
+					set("external-id", &acc.ExternalID, want.ExternalID)
 					_ = claims.apply(acc) // what was given is well formed, and so is what is stored
 				})
 				if err != nil {
@@ -107,6 +118,7 @@ func userChange(s *storage) *cobra.Command {
 	cmd.Flags().StringVar(&want.Username, "username", "", "another user name; the subject that apps see stays")
 	cmd.Flags().StringVar(&want.Name, "name", "", "the user's full name")
 	cmd.Flags().StringVar(&want.Email, "email", "", "the user's e-mail address")
+	cmd.Flags().StringVar(&want.ExternalID, "external-id", "", "the user's `id` in the directory that provisions users (SCIM)")
 	claims.add(cmd)
 	return does(cmd, manage.OpChangeAccount)
 }
