@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -218,7 +219,7 @@ func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 		}
 		m.IfVersion = 0 // what follows belongs to it
 	}
-	if password := textOf(u, "password"); password != "" {
+	if password := textOf(u, "password"); password != "" && !isPassword(m, &acc, password) {
 		if err := m.SetPassword(ctx, acc.ID, password); err != nil {
 			return err
 		}
@@ -238,6 +239,16 @@ func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 		return err
 	}
 	return s.answerUser(c, http.StatusOK, &now)
+}
+
+// isPassword tells whether the account has the password already: a directory that sends it each time must not sign the
+// user out each time. Who may not set it learns nothing: else an operator could guess an admin's.
+func isPassword(m *manage.Manager, acc *oauth.Account, password string) bool {
+	if acc.PasswordHash == "" || acc.Role != "" && !m.Role.AtLeast(oauth.RoleAdmin) {
+		return false
+	}
+	same, _, err := authn.VerifyPassword(acc.PasswordHash, password)
+	return same && err == nil
 }
 
 func sameFields(a, b *oauth.Account) bool {
