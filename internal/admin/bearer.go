@@ -81,7 +81,7 @@ func (a *Admin) bearer(r *http.Request) (c route.Caller, refused *refusal, err e
 	case !t.Confirmation.IsZero(): // RFC 9449 §7.1, RFC 8705 §3: it proves nothing by itself
 		return c, bound, nil
 	}
-	c.ClientID, c.Role = t.ClientID, manage.RoleOfScope(t.Scope)
+	c.ClientID, c.Role = t.ClientID, manage.RoleOfScope(scopeLeft(&t, &client))
 	switch {
 	case c.Role == "":
 		return c, tooFew, nil
@@ -89,6 +89,12 @@ func (a *Admin) bearer(r *http.Request) (c route.Caller, refused *refusal, err e
 		return c, nil, nil
 	}
 	return a.asUser(r, c, st.Account.ID)
+}
+
+// scopeLeft is what of the token's scope its client still has: an operator who takes it from the client does not wait for
+// tokens to expire.
+func scopeLeft(t *oauth.AccessToken, c *oauth.Client) []string {
+	return slices.DeleteFunc(slices.Clone(t.Scope), func(v string) bool { return !slices.Contains(c.Scope, v) })
 }
 
 // asUser narrows a caller to what its user may do.

@@ -29,7 +29,10 @@ import (
 	"github.com/usher-id/usher/internal/token"
 )
 
-const password = "correct horse battery"
+const (
+	password    = "correct horse battery"
+	robotSecret = "the secret of the client robot"
+)
 
 // world is a real door before a real runtime on a real database, both over TLS, with a clock that tests can move.
 type world struct {
@@ -105,6 +108,9 @@ func newWorld(t testing.TB) *world {
 		w.addAccount(name, role)
 	}
 	w.must(st.PutClient(t.Context(), oauth.Client{ID: "tool", Name: "Tool", Scope: []string{"openid", oauth.ScopeAdmin, oauth.ScopeRead}}, 0, noAudit))
+	robot := oauth.Client{ID: "robot", Name: "Robot", Capabilities: []oauth.Capability{oauth.CapClientCredentials}, Scope: []string{"read", oauth.ScopeRead}}
+	robot.SecretHash = manage.HashSecret(robotSecret)
+	w.must(st.PutClient(t.Context(), robot, 0, noAudit))
 	w.start(runtime, door, log)
 	return w
 }
