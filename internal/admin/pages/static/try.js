@@ -36,6 +36,7 @@ panel.querySelector("[data-close]").addEventListener("click", () => {
   entry("Sign-in closed", [], "An app gets access_denied from the browser library here.");
 });
 countDown();
+ask("silent"); // as an app does when it is loaded
 
 async function ask(how) {
   const mine = ++turn;
