@@ -71,7 +71,7 @@ func (p *Pages) listChanges(c *route.Call) error {
 	for _, change := range page.Items {
 		v.Rows = append(v.Rows, changeRowOf(change))
 	}
-	return p.render(c, http.StatusOK, "changes.html", "Changes", v)
+	return p.render(c, http.StatusOK, "changes.html", "History", v)
 }
 
 // changeAt reads the change that the address names.

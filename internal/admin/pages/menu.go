@@ -26,7 +26,7 @@ var menu = []menuGroup{
 		{"/admin/sessions", "Sessions", "s", manage.OpListSessions, false},
 		{"/admin/delegations", "Delegations", "d", manage.OpListDelegations, false},
 		{"/admin/audit", "Audit log", "l", manage.OpListAudit, false},
-		{"/admin/changes", "Changes", "h", manage.OpListChanges, false},
+		{"/admin/changes", "History", "h", manage.OpListChanges, false},
 	}},
 	{"Manage", []menuItem{
 		{"/admin/clients", "Clients", "c", manage.OpListClients, false},

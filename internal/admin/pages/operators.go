@@ -195,9 +195,7 @@ func (p *Pages) createOperatorLink(c *route.Call) error {
 	}
 	role := oauth.Role(f.text("role"))
 	link, err := c.Manage.NewOperatorLink(c.R.Context(), role, f.text("username"))
-	if errors.Is(err, store.ErrNotFound) {
-		f.fault("username", "there is no account of this name; leave it empty for somebody who has none")
-	} else if err != nil && !f.refused(err) {
+	if err != nil && !f.refused(err) {
 		return err
 	}
 	if len(f.Faults) > 0 {

@@ -3,6 +3,7 @@ package pages
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"net/http"
@@ -53,7 +54,8 @@ type world struct {
 	manager *manage.Manager
 	pages   *Pages
 	now     time.Time
-	ada     oauth.Account // an admin
+	ada     oauth.Account // an admin, who calls
+	root    oauth.Account // another, so that ada may lose the role
 	odd     oauth.Account // a user with an odd name
 }
 
@@ -85,6 +87,7 @@ func newWorld(t *testing.T) *world {
 		},
 	})
 	w.ada = w.addAccount("ada", oauth.RoleAdmin)
+	w.root = w.addAccount("root", oauth.RoleAdmin)
 	return w
 }
 
@@ -104,7 +107,7 @@ func (w *world) furnish() {
 	}
 	acc, err := w.manager.Account(w.Context(), w.odd.ID)
 	w.must(err)
-	w.must(w.manager.Store.StartSession(w.Context(), acc.Version, session, nil, nil, store.Audit{At: w.now, Event: store.EventSignIn, Actor: "user", AccountID: acc.ID, Address: "192.0.2.1", Count: 1, ID: oauth.ID{1, 2, 3}}))
+	w.must(w.manager.Store.StartSession(w.Context(), acc.Version, session, nil, nil, store.Audit{At: w.now, Event: store.EventSignIn, Actor: "user", AccountID: acc.ID, Address: "192.0.2.1", Count: 1, ID: idAt(w.now)}))
 	_, err = w.manager.Store.Delegate(w.Context(), oauth.Delegation{
 		ID: oauth.ID{2}, SessionID: session.ID, ClientID: "shop", AccountID: acc.ID, Scope: []string{"openid"}, Created: w.now,
 	}, w.now, store.Audit{})
@@ -116,11 +119,23 @@ func (w *world) furnish() {
 
 func (w *world) addAccount(username string, role oauth.Role) oauth.Account {
 	w.Helper()
-	acc := oauth.Account{ID: newID(), Username: username, Role: role, Created: w.now}
+	acc := oauth.Account{ID: newID(), Username: username, Created: w.now}
 	w.must(w.manager.Store.CreateAccount(w.Context(), acc, store.Audit{}))
+	if role != "" {
+		w.must(w.manager.Store.SetRole(w.Context(), acc.ID, role, store.Audit{}))
+	}
 	acc, err := w.manager.Account(w.Context(), acc.ID)
 	w.must(err)
 	return acc
+}
+
+// idAt is an audit record's: the first 48 bits are its time.
+func idAt(at time.Time) oauth.ID {
+	id := newID()
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(id[:6], ms[2:])
+	return id
 }
 
 func newID() (id oauth.ID) {
