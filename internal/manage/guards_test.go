@@ -340,6 +340,36 @@ func TestAnOperatorEndsSessionsOfUsers(t *testing.T) {
 	}
 }
 
+func TestAnOperatorCannotEndAnAdminsSessionByItsChild(t *testing.T) {
+	m, now := newManager(t)
+	if err := m.CreatePublicClient(t.Context(), spa()); err != nil {
+		t.Fatal(err)
+	}
+	id := mustCreate(t, m, "root").ID
+	if err := m.SetRole(t.Context(), id, oauth.RoleAdmin); err != nil {
+		t.Fatal(err)
+	}
+	acc, err := m.Account(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := oauth.Session{ID: oauth.ID{1}, AccountID: id, AuthTime: *now, Created: *now, LastUsed: *now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour)}
+	child := oauth.ChildSession{ID: oauth.ID{2}, CookieHash: []byte("child"), ClientID: "shop", Origin: "https://shop.example.com"}
+	if err := m.Store.StartSession(t.Context(), acc.Version, s, &child, nil, store.Audit{}); err != nil {
+		t.Fatal(err)
+	}
+	_ = as(m, oauth.RoleOperator).EndSession(t.Context(), child.ID)
+	if _, err := m.Store.StandingOf(t.Context(), s.ID, ""); err != nil {
+		t.Errorf("the session is over: %v", err)
+	}
+	if err := m.EndSession(t.Context(), child.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Store.StandingOf(t.Context(), s.ID, ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an admin's word did not count: %v", err)
+	}
+}
+
 func TestMassAssignment(t *testing.T) {
 	m, _ := newManager(t)
 	acc, err := m.CreateAccount(t.Context(), oauth.Account{Username: "ann", ID: oauth.ID{1}, Role: oauth.RoleAdmin, PasswordHash: "x"}, "")
@@ -353,6 +383,10 @@ func TestMassAssignment(t *testing.T) {
 	stored, err2 := m.Account(t.Context(), acc.ID)
 	if err != nil || err2 != nil || stored.Name != "Ann" || stored.Role != "" || stored.Locked || stored.PasswordHash != "" || !stored.Created.Equal(acc.Created) {
 		t.Errorf("changed to %+v, %v, %v", stored, err, err2)
+	}
+	_, p, err := m.ChangeProfile(t.Context(), func(p *oauth.Profile) error { p.IDTokenSeconds, p.ManagedBy = 60, "x"; return nil })
+	if err != nil || p.IDTokenSeconds != 60 || p.ManagedBy != "" {
+		t.Errorf("%+v, %v", p, err)
 	}
 	c := spa()
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy, c.Registered, c.RegistrationTokenHash = "https://evil.example", m.Now().AddDate(1, 0, 0), "x", m.Now(), []byte("x")
