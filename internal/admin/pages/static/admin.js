@@ -145,12 +145,12 @@
     button.hidden = false;
     button.addEventListener('click', () => dialog.showModal());
   }
-  let goTo = 0; // when g was pressed
+  let goTo = -Infinity; // when g was pressed
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open || !enabled()) return;
     if (event.target.closest('input, textarea, select, [contenteditable]')) return;
     const after = event.timeStamp - goTo < 1500;
-    goTo = 0;
+    goTo = -Infinity;
     if (after) {
       const link = find(`.menu a[data-key="${CSS.escape(event.key)}"]`);
       if (!link) return;
