@@ -37,6 +37,16 @@ func TestThereIsAlwaysAnAdmin(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].ID != bob.ID {
 		t.Errorf("%v, %v", list, err)
 	}
+	before, err := m.Account(t.Context(), ann.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RemoveOperator(t.Context(), ann.ID); err != nil {
+		t.Error(err)
+	}
+	if after, err := m.Account(t.Context(), ann.ID); err != nil || after.Version != before.Version {
+		t.Errorf("a role that was none already was changed: %v", err)
+	}
 	if err := m.SetRole(t.Context(), ann.ID, "root"); !isInvalid(err, "role") {
 		t.Errorf("got %v", err)
 	}

@@ -279,6 +279,7 @@ func TestARemovedAccountComesBackUnderItsID(t *testing.T) {
 
 func TestUndoOfAccountChanges(t *testing.T) {
 	m, now := newManager(t)
+	*now = now.Add(123456789 * time.Nanosecond) // the store keeps milliseconds
 	acc := mustCreate(t, m, "ann")
 	of := store.ChangeFilter{Kind: store.KindAccount, Subject: acc.ID.String()}
 	made, _ := lastChange(t, m, of)
