@@ -54,6 +54,10 @@ func validateClientID(f *faults, id string) {
 			return
 		}
 	}
+	switch id {
+	case ".", "..", "new": // steps in a path (RFC 3986 section 3.3), and the page that makes a client
+		f.add("id", "%s means something else in the addresses of the admin pages: choose another id", id)
+	}
 }
 
 // validateName accepts printable text; direction marks and the like could make one name look like another.

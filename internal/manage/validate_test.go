@@ -67,6 +67,8 @@ func TestOneFaultOfAClient(t *testing.T) {
 	}{
 		{"no id", "1 to 128", func(c *oauth.Client) { c.ID = "" }},
 		{"long id", "1 to 128", func(c *oauth.Client) { c.ID = strings.Repeat("x", 129) }},
+		{"id that is a step in a path", "means something else", func(c *oauth.Client) { c.ID = ".." }},
+		{"id that is a page", "means something else", func(c *oauth.Client) { c.ID = "new" }},
 		{"quote in id", "may not be in an id", func(c *oauth.Client) { c.ID = `a"b` }},
 		{"id beyond ASCII", "may not be in an id", func(c *oauth.Client) { c.ID = "caf\u00e9" }},
 		{"direction mark in name", "not printable", func(c *oauth.Client) { c.Name = "a\u202eb" }},

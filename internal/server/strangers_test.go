@@ -37,9 +37,9 @@ func TestIntrospectionByANodeThatIsBehind(t *testing.T) {
 	w.must(err)
 	_, err = w.store.AddKey(t.Context(), key, now, noAudit)
 	w.must(err)
-	w.changed(w.manager.CreatePublicClient(t.Context(), oauth.Client{ID: "new", Name: "New",
+	w.changed(w.manager.CreatePublicClient(t.Context(), oauth.Client{ID: "new-app", Name: "New",
 		Capabilities: []oauth.Capability{oauth.CapAssistedToken}, AllowedOrigins: []oauth.OriginPattern{appOrigin}, Scope: []string{"read"}}))
-	access := w.browser().signIn("client_id", "new").token()
+	access := w.browser().signIn("client_id", "new-app").token()
 	w.server.current.Store(behind) // knows neither the key nor the client
 	w.wantActive(access, true)
 }
