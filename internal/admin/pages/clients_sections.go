@@ -85,7 +85,7 @@ func clientSections(p *oauth.Profile) []clientSection {
 
 func basicSection() clientSection {
 	return clientSection{id: "basics", title: "Basics", lead: "What the client is called, and which flows it may use.", settings: []clientSetting{
-		textSetting("name", "Name", "Users read it when they sign in.", func(c *oauth.Client) *string { return &c.Name }),
+		needed(textSetting("name", "Name", "Users read it when they sign in.", func(c *oauth.Client) *string { return &c.Name })),
 		choicesSetting("capabilities", "Capabilities", "The flows that the client may use. Each has to be on in the profile as well.", func(c *oauth.Client) *[]oauth.Capability { return &c.Capabilities }, capabilityOptions...),
 	}}
 }

@@ -26,6 +26,7 @@ const (
 // name, so that a fault finds its field.
 type clientSetting struct {
 	name, label, help, kind string
+	required                bool
 	options                 []option
 	get                     func(*oauth.Client) []string
 	set                     func(*oauth.Client, *form)
@@ -47,6 +48,12 @@ func textSetting[S ~string](name, label, help string, field func(*oauth.Client) 
 		get: func(c *oauth.Client) []string { return one(string(*field(c))) },
 		set: func(c *oauth.Client, f *form) { *field(c) = S(f.text(name)) },
 	}
+}
+
+// needed marks a setting without which there is no client.
+func needed(s clientSetting) clientSetting {
+	s.required = true
+	return s
 }
 
 func selectSetting[S ~string](name, label, help string, field func(*oauth.Client) *S, options ...option) clientSetting {
@@ -197,13 +204,11 @@ func draw(sections []clientSection, f *form) []drawnSection {
 
 func drawSetting(s clientSetting, f *form) drawnSetting {
 	options := []string{"label=" + s.label}
-	switch s.kind {
-	case asList, asJSON, asText:
-		if s.name != "name" {
-			options = append(options, "mono")
-		} else {
-			options = append(options, "required")
-		}
+	if s.required {
+		options = append(options, "required")
+	}
+	if s.kind == asList || s.kind == asJSON || s.kind == asText && s.name != "name" {
+		options = append(options, "mono")
 	}
 	d := drawnSetting{s.kind, f.Choice(s.name, s.help, s.options, options...)}
 	d.Field.Rows = min(max(3, strings.Count(d.Field.Value, "\n")+2), 16)

@@ -9,19 +9,19 @@ import (
 // The fields of the wizard's steps.
 
 func nameSetting(help string) clientSetting {
-	return textSetting("name", "Name", help, func(c *oauth.Client) *string { return &c.Name })
+	return needed(textSetting("name", "Name", help, func(c *oauth.Client) *string { return &c.Name }))
 }
 
 func idSetting() clientSetting {
-	return textSetting("id", "Client ID", "The app names itself by it. Letters, digits and - . _ ~ : / @, without spaces, as in my-shop. It stays as it is.", func(c *oauth.Client) *string { return &c.ID })
+	return needed(textSetting("id", "Client ID", "The app names itself by it. Letters, digits and - . _ ~ : / @, without spaces, as in my-shop. It stays as it is.", func(c *oauth.Client) *string { return &c.ID }))
 }
 
 func originsSetting() clientSetting {
-	return linesSetting("allowed_origins", "Allowed origins", "Where the app's pages are, one a line: scheme, host and port, without a slash at the end, as in https://shop.example.com. While you build, http://localhost:4200 is fine.", func(c *oauth.Client) *[]oauth.OriginPattern { return &c.AllowedOrigins })
+	return needed(linesSetting("allowed_origins", "Allowed origins", "Where the app's pages are, one a line: scheme, host and port, without a slash at the end, as in https://shop.example.com. While you build, http://localhost:4200 is fine.", func(c *oauth.Client) *[]oauth.OriginPattern { return &c.AllowedOrigins }))
 }
 
 func redirectsSetting(help string) clientSetting {
-	return linesSetting("redirect_uris", "Redirect URIs", help, func(c *oauth.Client) *[]string { return &c.RedirectURIs })
+	return needed(linesSetting("redirect_uris", "Redirect URIs", help, func(c *oauth.Client) *[]string { return &c.RedirectURIs }))
 }
 
 func scopeSetting(p *oauth.Profile, operators bool, help string) clientSetting {

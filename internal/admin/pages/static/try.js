@@ -1,5 +1,5 @@
 // The try-it panel: asks the server for tokens as a client's app would, and shows each answer. It believes only what comes
-// from the server's origin and from the very frame that it opened, and keeps no token: what it shows of one is its beginning.
+// from the server's origin and from the very frame that it opened, and keeps no token: what it shows of one are its ends.
 
 const panel = document.querySelector("[data-try]");
 const endpoint = panel.dataset.endpoint;
@@ -170,11 +170,12 @@ function add(parent, name, text) {
   return element;
 }
 
-/** The beginning of a token, by which two can be told apart: nothing that anybody could use. */
+/** The ends of a token, by which two can be told apart: nothing that anybody could use. */
 function shorten(token) {
   const text = String(token);
+  if (text.length < 40) return `(${text.length} characters)`;
   const begin = /^usher_[a-z]{2}_/.exec(text)?.[0] ?? "";
-  return `${text.slice(0, begin.length + 4)}… (${text.length} characters)`;
+  return `${text.slice(0, begin.length + 4)}…${text.slice(-4)} (${text.length} characters)`;
 }
 
 function claimsOf(idToken) {
