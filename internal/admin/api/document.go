@@ -138,7 +138,7 @@ func writeScalar(b *bytes.Buffer, v any) {
 // Document serves the OpenAPI document, as JSON, to everybody; Reference renders it for people.
 func (a *API) Document(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Type", "application/openapi+json;version=3.1")
+	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	w.Write(a.document)
 }

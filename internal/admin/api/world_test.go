@@ -262,7 +262,7 @@ func (w *world) good() map[manage.Operation]struct {
 		{200, r{op: manage.OpReleaseProfile, path: "/profile/release"}},
 		{200, r{op: manage.OpCreateRegistrationToken, path: "/registration-tokens", body: `{"valid_seconds":60}`}},
 		{200, r{op: manage.OpListClients, path: "/clients?search=sho&limit=10"}},
-		{201, r{op: manage.OpCreateClient, path: "/clients", body: `{"id":"new","name":"New","capabilities":["code"],"redirect_uris":["https://new.example.com/cb"]}`}},
+		{201, r{op: manage.OpCreateClient, path: "/clients", body: `{"id":"fresh","name":"Fresh","capabilities":["code"],"redirect_uris":["https://new.example.com/cb"]}`}},
 		{200, r{op: manage.OpShowClient, path: shop}},
 		{200, r{op: manage.OpChangeClient, path: shop, match: "*", body: `{"name":"Shop 2"}`}},
 		{204, r{op: manage.OpRemoveClient, path: shop, match: "*"}},

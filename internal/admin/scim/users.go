@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"mime"
@@ -151,22 +152,14 @@ func (s *Service) create(c *route.Call) error {
 
 // replace leaves nothing of the User that is not in the request (RFC 7644 §3.5.1), save what is no attribute of a User.
 func (s *Service) replace(c *route.Call) error {
-	acc, err := account(c)
-	if err != nil {
-		return err
-	}
 	u, err := readUser(c)
 	if err != nil {
 		return err
 	}
-	return s.update(c, acc, u)
+	return s.change(c, func(oauth.Account) (object, error) { return u, nil })
 }
 
 func (s *Service) patch(c *route.Call) error {
-	acc, err := account(c)
-	if err != nil {
-		return err
-	}
 	var sent map[string]any
 	if err := read(c, &sent); err != nil {
 		return err
@@ -178,15 +171,38 @@ func (s *Service) patch(c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	before := s.userOf(&acc)
-	p := patching{user: maps.Clone(before)}
-	for _, o := range operations {
-		if err := p.apply(o); err != nil {
+	return s.change(c, func(acc oauth.Account) (object, error) {
+		before := s.userOf(&acc)
+		p := patching{user: maps.Clone(before)}
+		for _, o := range operations {
+			if err := p.apply(o); err != nil {
+				return nil, err
+			}
+		}
+		p.settle(before)
+		return p.user, nil
+	})
+}
+
+// change makes an account what become says of it. Directories send changes of one user side by side: where another was
+// faster, and the request does not insist on a version, it begins anew, so that neither change is lost.
+func (s *Service) change(c *route.Call, become func(oauth.Account) (object, error)) error {
+	match := c.R.Header.Get("If-Match")
+	for again := 5; ; again-- {
+		acc, err := account(c)
+		if err != nil {
+			return err
+		}
+		u, err := become(acc)
+		if err != nil {
+			return err
+		}
+		err = s.update(c, acc, u)
+		var conflict *manage.Conflict
+		if again == 0 || !errors.As(err, &conflict) || match != "" && match != "*" {
 			return err
 		}
 	}
-	p.settle(before)
-	return s.update(c, acc, p.user)
 }
 
 func operationsOf(sent map[string]any) ([]operation, error) {
@@ -207,6 +223,7 @@ func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 	if err != nil {
 		return err
 	}
+	m.IfVersion = acc.Version // all that follows was decided by it
 	ctx := c.R.Context()
 	want := accountOf(acc, u)
 	if !sameFields(&acc, &want) {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/usher-id/usher/internal/authn"
@@ -182,7 +183,28 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// names are the user names of an answer.
+func TestPatchesSideBySideAreAllKept(t *testing.T) {
+	w := newWorld(t)
+	id := w.add(bare("ann"))
+	fields := []string{"nickName", "locale", "timezone", "profileUrl"}
+	var wg sync.WaitGroup
+	for _, name := range fields {
+		wg.Go(func() {
+			if rec := w.do("PATCH", "/Users/"+id, patchOf(`{"op":"add","path":"`+name+`","value":"https://x.example"}`)); rec.Code != 200 {
+				t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+			}
+		})
+	}
+	wg.Wait()
+	u := w.want(200, "GET", "/Users/"+id, "")
+	for _, name := range fields {
+		if u[name] != "https://x.example" {
+			t.Errorf("%s was lost", name)
+		}
+	}
+}
+
+// namesOf are the user names of an answer.
 func namesOf(v map[string]any) []string {
 	names := []string{}
 	list, _ := v["Resources"].([]any)
