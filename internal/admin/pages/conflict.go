@@ -102,7 +102,10 @@ func fieldNames(sets ...url.Values) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// shown is a field's value as one text; forms end lines with CR LF.
+// shown is a field's value as one text; forms end lines with CR LF. Of what was chosen from a list the order says nothing.
 func shown(values []string) string {
+	if len(values) > 1 {
+		values = slices.Sorted(slices.Values(values))
+	}
 	return strings.TrimSpace(strings.ReplaceAll(strings.Join(values, "\n"), "\r\n", "\n"))
 }

@@ -170,7 +170,7 @@ func readUpload(c *route.Call) (*form, error) {
 	c.R.Body = http.MaxBytesReader(c.W, c.R.Body, manage.MaxFile+maxForm)
 	parts, err := c.R.MultipartReader()
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, unreadableFile(err)
 	}
 	f := newForm(url.Values{}, 0)
 	for {
@@ -179,11 +179,11 @@ func readUpload(c *route.Call) (*form, error) {
 			return f, nil
 		}
 		if err != nil {
-			return nil, unreadable(err)
+			return nil, unreadableFile(err)
 		}
 		content, err := io.ReadAll(part)
 		if err != nil {
-			return nil, unreadable(err)
+			return nil, unreadableFile(err)
 		}
 		switch name := part.FormName(); {
 		case name == "file" && len(content) > 0:
@@ -194,4 +194,12 @@ func readUpload(c *route.Call) (*form, error) {
 			f.Set(name, string(content))
 		}
 	}
+}
+
+// unreadableFile says where a file can go that is too large for these pages.
+func unreadableFile(err error) error {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return manage.Invalid{{Field: "file", Problem: "it is larger than these pages take; the command \"usher apply\" on the server takes it"}}
+	}
+	return unreadable(err)
 }

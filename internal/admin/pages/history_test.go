@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -145,6 +146,13 @@ func TestABadFileSaysItsFaultsByLine(t *testing.T) {
 		t.Errorf("kept %q", kept.Get("text"))
 	}
 	w.post("/admin/files/apply", url.Values{"text": {" "}}).want(http.StatusUnprocessableEntity).wantFault("text", "choose a file")
+}
+
+func TestAFileThatIsTooLargeIsSentElsewhere(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest("POST", "/admin/files/apply", http.MaxBytesReader(nil, io.NopCloser(strings.NewReader("--x\r\n"+strings.Repeat("y", 5000))), 100)) // as the door does
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	w.as(oauth.RoleAdmin, r).want(http.StatusBadRequest).wantText("usher apply")
 }
 
 func TestKeysAreRotatedAndRevoked(t *testing.T) {

@@ -61,7 +61,11 @@ func TestTwoWhoEditTheProfile(t *testing.T) {
 	w.must(err)
 	mine.Set("access_token_seconds", "60")
 	mine.Set("session_idle_seconds", "3600")
+	slices.Reverse(mine["registration_capabilities"]) // in another order, so unchanged
 	a := w.post(editProfilePath, mine).want(http.StatusConflict)
+	if rows := a.all("tr", "", ""); len(rows) != 4 {
+		t.Errorf("%d rows, want a heading and the three fields that differ: %s", len(rows), a.text())
+	}
 	a.wantText("Somebody else changed this", "300", "90", "60", "both changed it")
 	if p := w.profile(); p.AccessTokenSeconds != 90 || p.SessionIdleSeconds == 3600 {
 		t.Errorf("something was overwritten: %+v", p)

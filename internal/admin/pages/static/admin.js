@@ -117,7 +117,7 @@
     const again = async () => {
       try {
         const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
-        if (answer.redirected) return location.reload();
+        if (answer.redirected || answer.status === 401) return location.reload(); // signed out: sign in again
         if (answer.ok) {
           const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
           const fresh = page.querySelector('[data-follow]');
