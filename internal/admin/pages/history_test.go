@@ -150,7 +150,9 @@ func TestABadFileSaysItsFaultsByLine(t *testing.T) {
 
 func TestAFileThatIsTooLargeIsSentElsewhere(t *testing.T) {
 	w := newWorld(t)
-	r := httptest.NewRequest("POST", "/admin/files/apply", http.MaxBytesReader(nil, io.NopCloser(strings.NewReader("--x\r\nContent-Disposition: form-data; name=text\r\n\r\n"+strings.Repeat("y", 50_000))), 10_000)) // as the door does
+	body := "--x\r\nContent-Disposition: form-data; name=text\r\n\r\n" + strings.Repeat("y", 50_000)
+	bounded := http.MaxBytesReader(nil, io.NopCloser(strings.NewReader(body)), 10_000) // as the door does
+	r := httptest.NewRequest("POST", "/admin/files/apply", bounded)
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 	w.as(oauth.RoleAdmin, r).want(http.StatusBadRequest).wantText("usher apply")
 }
