@@ -51,7 +51,7 @@ func (w *workplace) usher(args ...string) (stdout, stderr string) {
 	w.Helper()
 	var out, errs bytes.Buffer
 	root := newRoot()
-	root.SetArgs(append(args, "--database", w.url))
+	root.SetArgs(identifiersLast(append(args, "--database", w.url)))
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	w.must(root.ExecuteContext(w.Context()))
@@ -229,5 +229,16 @@ func TestTablesShowWhatATerminalWouldObey(t *testing.T) {
 	}
 	if want := "a\\u001b[2Jb   \\u202egnp.exe   Ännchen 🐝\n"; out.String() != want {
 		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestAnIdentifierThatBeginsWithADashIsNoFlag(t *testing.T) {
+	w := newWorkplace(t)
+	id := oauth.ID{0xf8} // its text is -AAAA...
+	if !strings.HasPrefix(id.String(), "-") {
+		t.Fatal(id)
+	}
+	if out, _ := w.usher("session", "end", id.String()); !strings.Contains(out, "is over") {
+		t.Error(out)
 	}
 }

@@ -6,17 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
 func main() {
-	if err := newRoot().Execute(); err != nil {
+	root := newRoot()
+	root.SetArgs(identifiersLast(os.Args[1:]))
+	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "usher: "+explain(err))
 		os.Exit(1)
 	}
+}
+
+// identifiersLast moves what is an identifier that begins with a dash, which would be taken for a flag, behind "--".
+func identifiersLast(args []string) []string {
+	var others, ids []string
+	for _, arg := range args {
+		if _, err := oauth.ParseID(arg); err == nil && strings.HasPrefix(arg, "-") {
+			ids = append(ids, arg)
+		} else {
+			others = append(others, arg)
+		}
+	}
+	if len(ids) == 0 || slices.Contains(others, "--") {
+		return args
+	}
+	return append(append(others, "--"), ids...)
 }
 
 // explain adds to an error what can be done about it, where the error does not say so itself.

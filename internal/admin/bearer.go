@@ -50,7 +50,7 @@ func (a *Admin) program(rt route.Route, part programs) http.Handler {
 		if caller.AccountID.IsZero() {
 			actor = "client:" + caller.ClientID
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxDocument)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := rt.Handle(&route.Call{W: w, R: r, Manage: a.acting(r, actor, caller.Role), Caller: caller}); err != nil {
 			part.WriteError(w, r, err)
 		}

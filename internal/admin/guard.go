@@ -10,15 +10,13 @@ import (
 	"github.com/usher-id/usher/internal/admin/api"
 	"github.com/usher-id/usher/internal/admin/pages"
 	"github.com/usher-id/usher/internal/admin/scim"
+	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/web"
 )
 
-// Bodies are bounded: a form may bring a file of configuration.
-const (
-	maxForm     = 1 << 20
-	maxDocument = 4 << 20
-)
+// maxBody bounds every body: some bring a file of configuration. The parts bound the others more tightly.
+const maxBody = manage.MaxFile + 2<<20
 
 // overTLS refuses what came in the clear.
 func (a *Admin) overTLS(next http.Handler) http.Handler {
@@ -108,7 +106,7 @@ func (a *Admin) wrongMethod(w http.ResponseWriter, r *http.Request, allow string
 	switch {
 	case below(r.URL.Path, api.Prefix): // RFC 9457 §3
 		writeRefusal(w, "application/problem+json", map[string]any{
-			"type": "about:blank", "title": "Method Not Allowed", "status": http.StatusMethodNotAllowed, "detail": text,
+			"type": "urn:usher:problem:method", "title": "Method Not Allowed", "status": http.StatusMethodNotAllowed, "detail": text,
 		})
 	case below(r.URL.Path, scim.Prefix): // RFC 7644 §3.12
 		writeRefusal(w, "application/scim+json", map[string]any{

@@ -155,7 +155,7 @@ func TestAPIsSpeakNoCORS(t *testing.T) {
 
 func TestABodyIsBounded(t *testing.T) {
 	w := newWorld(t)
-	large := url.Values{"id": {strings.Repeat("x", maxForm)}}
+	large := url.Values{"id": {strings.Repeat("x", maxBody)}}
 	for _, rt := range w.admin.pages.Routes() {
 		if rt.Op != "createClient" || !strings.HasPrefix(rt.Pattern, "POST ") || strings.Contains(rt.Pattern, "{") {
 			continue

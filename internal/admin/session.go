@@ -101,7 +101,7 @@ func (a *Admin) page(rt route.Route) http.HandlerFunc {
 			a.pages.WriteError(c, notAllowed(c.Caller.Role, rt.Op))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := rt.Handle(c); err != nil {
 			a.pages.WriteError(c, err)
 		}
