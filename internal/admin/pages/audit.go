@@ -2,7 +2,6 @@ package pages
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,8 +32,6 @@ type auditView struct {
 	CSV, JSON       string
 	MayExport       bool
 	Filtered        bool
-	// Newest tells the script whether something is new.
-	Newest string
 }
 
 func (v auditView) refresh() int {
@@ -81,9 +78,6 @@ func (p *Pages) listAudit(c *route.Call) error {
 	user := filter.AccountID
 	for _, a := range page.Items {
 		v.Rows = append(v.Rows, auditRowOf(a, user, f.text("user")))
-	}
-	if len(page.Items) > 0 {
-		v.Newest = fmt.Sprint(page.Items[0].ID, page.Items[0].Count)
 	}
 	if !v.Follow {
 		v.Pager = newPager(c, page.Next)

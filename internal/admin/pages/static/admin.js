@@ -4,6 +4,9 @@
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const find = (selector) => document.querySelector(selector);
 
+  const follow = find('[data-follow]');
+  let followed = follow && follow.innerHTML; // as it came, before anything here changes it
+
   // Times read as "3 minutes ago"; the exact one stays as the title, and shows alone after a click on it.
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
   const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
@@ -104,15 +107,12 @@
       const file = input.files[0];
       if (!file) return;
       document.getElementById(input.dataset.into).value = await file.text();
-      const name = find('#f-name');
-      if (name && !name.value) name.value = file.name;
       input.value = '';
     });
   }
 
-  // A view that follows is loaded anew every few seconds, and only what changed is put in its place: neither scroll nor
-  // focus moves.
-  const follow = find('[data-follow]');
+  // A view that follows is asked for anew every few seconds, and put in its place where something changed; not while the
+  // focus is in it, which would be lost.
   if (follow) {
     const again = async () => {
       try {
@@ -121,9 +121,9 @@
         if (answer.ok) {
           const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
           const fresh = page.querySelector('[data-follow]');
-          if (fresh && follow.dataset.follow !== fresh.dataset.follow) {
+          if (fresh && fresh.innerHTML !== followed && !follow.contains(document.activeElement)) {
+            followed = fresh.innerHTML;
             follow.replaceChildren(...fresh.childNodes);
-            follow.dataset.follow = fresh.dataset.follow;
             tellAll();
           }
         }
