@@ -1,5 +1,6 @@
 // Every page of the admin interface, on a server that has something to show: for axe-core, for browsers without
 // script, and for pictures.
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "puppeteer-core";
@@ -136,4 +137,14 @@ export function withoutAddress(pages: Record<string, Way>, exempt: string[]): st
     const form = new RegExp(`^${pattern.replaceAll(/\{[a-z]+\}/g, "[^/]+")}$`);
     return !exempt.includes(pattern) && !paths.some((path) => form.test(path));
   });
+}
+
+/** What the pages look like depends on these files: a digest of them tells whether a picture is current. */
+export function pagesDigest(): string {
+  const hash = createHash("sha256");
+  for (const folder of ["templates", "static"]) {
+    const at = join(ROOT, "internal/admin/pages", folder);
+    for (const name of readdirSync(at).sort()) hash.update(`${folder}/${name}\n`).update(readFileSync(join(at, name)));
+  }
+  return hash.digest("hex");
 }

@@ -17,9 +17,12 @@ export async function press(tab: Page, text: string): Promise<void> {
   await Promise.all([tab.waitForNavigation({ waitUntil: "load" }), handle.click()]);
 }
 
-/** Types into a field, in the place of what is there. */
+/** Types into a field, in the place of what is there. It does without script of the page's own. */
 export async function fill(tab: Page, field: string, text: string): Promise<void> {
-  await tab.locator(`#f-${field}`).fill(text);
+  const input = await tab.waitForSelector(`#f-${field}`);
+  await input!.evaluate((e) => ((e as HTMLInputElement).value = ""));
+  await input!.focus();
+  await tab.keyboard.type(text);
 }
 
 /** Ticks, or takes the tick from, the box or radio button with this value. */

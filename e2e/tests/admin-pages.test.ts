@@ -1,11 +1,14 @@
 // Every admin page: nothing serious for axe-core in light and dark, wide and at 360 px; usable without script; no
 // request to another site; and what names could do to it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "puppeteer-core";
-import { adminPages, agree, furnish, HOSTILE, withoutAddress, type Way } from "../harness/admin-pages.ts";
+import { adminPages, agree, furnish, HOSTILE, pagesDigest, withoutAddress, type Way } from "../harness/admin-pages.ts";
 import { faults } from "../harness/axe.ts";
 import { fill, heading, OPERATOR, press } from "../harness/operator.ts";
+import { ROOT } from "../harness/paths.ts";
 import { startServer, type Server } from "../harness/server.ts";
 import { signIn } from "../harness/user.ts";
 import { until } from "../harness/wait.ts";
@@ -51,6 +54,13 @@ describe("how every admin page is", () => {
         assert.deepEqual(await faults(shown), []);
       });
     }
+  });
+});
+
+describe("the pictures in the documents", () => {
+  it("are those of today's pages; else run make screenshots and look at them", () => {
+    const { made_from } = JSON.parse(readFileSync(join(ROOT, "docs/admin/pictures.json"), "utf8")) as { made_from: string };
+    assert.equal(made_from, pagesDigest());
   });
 });
 
@@ -154,6 +164,7 @@ describe("the try-it panel", () => {
     await usher.cli(["client", "add", "trial", "--origin", "https://trial.example.com", "--scope", "openid"]);
     await tab.goto(`${usher.admin}/admin/clients/trial/try`);
     await Promise.all([tab.waitForNavigation(), tab.click("main form button.primary")]);
+    await tab.click("[data-ask=silent]");
     await until("a silent answer", async () => {
       const text = await tab.$eval("main", (e) => (e as HTMLElement).innerText);
       return /success|interaction_required/.test(text);
