@@ -261,3 +261,12 @@ func FuzzReadCurity(f *testing.F) {
 		}
 	})
 }
+
+func TestAnImportBringsNoOperatorScopes(t *testing.T) {
+	m, _ := newManager(t)
+	xml := curityClientXML("web", "<scope>openid</scope><scope>usher.read</scope><scope>usher.x</scope><capabilities><code/></capabilities><redirect-uris>https://web.example.com/cb</redirect-uris>")
+	wantNote(t, importCurity(t, m, xml), `"usher.read" is not taken over`)
+	if got := clientIs(t, m, "web").Scope; len(got) != 1 || got[0] != "openid" {
+		t.Errorf("scope %v", got)
+	}
+}
