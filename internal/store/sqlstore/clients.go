@@ -83,6 +83,9 @@ func (s *Store) Client(ctx context.Context, id string) (oauth.Client, error) {
 // ListClients lists clients by id; with a search, those whose id or name holds the text.
 func (s *Store) ListClients(ctx context.Context, search, after string, limit int) ([]oauth.Client, error) {
 	q, args := selectClientsPage, []any{after, limit}
+	if !storable([]any{search}) {
+		return nil, nil // to SQLite a pattern ends with NUL, and an empty one would match
+	}
 	if search != "" {
 		q, args = searchClients, append(args, containing(search))
 	}

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -130,8 +132,20 @@ func explainPostgres(err error) error {
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func (e *postgresEngine) read(ctx context.Context, s *statement, scan func(row), args ...any) error {
+	if !storable(args) {
+		return nil
+	}
 	e.stats.count(s)
 	return e.reads.run(ctx, []call{{s, args, scan}})
+}
+
+// storable tells whether PostgreSQL takes the texts at all. What holds one that it does not is nowhere in it, so who looks for
+// that finds nothing, as in SQLite, and without an error: that would close a connection that others share.
+func storable(args []any) bool {
+	return !slices.ContainsFunc(args, func(arg any) bool {
+		text, is := arg.(string)
+		return is && (!utf8.ValidString(text) || strings.ContainsRune(text, 0))
+	})
 }
 
 func (e *postgresEngine) appending(ctx context.Context, verb func(tx) error) error {

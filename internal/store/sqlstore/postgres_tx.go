@@ -36,6 +36,9 @@ func (t *postgresTx) do(s *statement, args ...any) { t.add(s, nil, args) }
 func (t *postgresTx) ask(s *statement, scan func(row), args ...any) { t.add(s, scan, args) }
 
 func (t *postgresTx) add(s *statement, scan func(row), args []any) {
+	if s.reads && !storable(args) {
+		return // it finds nothing
+	}
 	t.stats.count(s)
 	t.wrote = t.wrote || !s.reads
 	t.queued = append(t.queued, call{s, args, scan})
@@ -75,6 +78,10 @@ func (t *postgresTx) send(commit bool) (int64, error) {
 	}
 	if t.ended {
 		return 0, errors.New("a statement follows the last one")
+	}
+	if len(t.queued) == 0 && !(commit && t.began) {
+		t.ended = commit
+		return 0, nil
 	}
 	batch := &pgx.Batch{}
 	framed := t.began || !commit || len(t.queued) > 1

@@ -16,6 +16,7 @@ var listTests = map[string]func(*fixture){
 	"list delegations":        testListDelegations,
 	"lists cost one query":    testListsCost,
 	"settings and one client": testSettings,
+	"texts of no database":    testTextsOfNoDatabase,
 }
 
 // pages reads a list to its end, two at a time.
@@ -286,5 +287,27 @@ func testListsCost(f *fixture) {
 		after := f.st.Stats()
 		before.Reads++
 		f.same(name+" costs", after, before)
+	}
+}
+
+// testTextsOfNoDatabase looks for what no text in PostgreSQL can be: it is not there, and nothing breaks.
+func testTextsOfNoDatabase(f *fixture) {
+	ctx, c := f.Context(), f.client()
+	for _, text := range []string{"\x00", c.ID + "\x00", "\xff"} {
+		_, err := f.st.Client(ctx, text)
+		f.want("Client", err, store.ErrNotFound)
+		_, err = f.st.AccountByExternalID(ctx, text)
+		f.want("AccountByExternalID", err, store.ErrNotFound)
+		found, err := f.st.ListClients(ctx, text, "", 10)
+		f.must(err)
+		delegations, err := f.st.ListDelegations(ctx, store.DelegationFilter{ClientID: text}, f.now, store.Place{}, 10)
+		f.must(err)
+		audits, _, err := f.st.Audits(ctx, store.AuditFilter{Actor: text}, oauth.ID{}, 10)
+		f.must(err)
+		changes, err := f.st.Changes(ctx, store.ChangeFilter{Kind: text}, oauth.ID{}, 10)
+		f.must(err)
+		if len(found)+len(delegations)+len(audits)+len(changes) > 0 {
+			f.Errorf("%q: found %v, %v, %v, %v", text, found, delegations, audits, changes)
+		}
 	}
 }
