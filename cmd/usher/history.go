@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/manage"
-	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -30,23 +28,6 @@ log is (audit_keep_days). A change of clients, profile or users can be undone; t
 	s := addStorage(cmd)
 	cmd.AddCommand(historyList(s), historyShow(s), historyUndo(s))
 	return cmd
-}
-
-// changeView is a change for programs.
-type changeView struct {
-	ID          oauth.ID            `json:"id"`
-	At          time.Time           `json:"at"`
-	Actor       string              `json:"actor"`
-	Event       store.Event         `json:"event"`
-	Kind        string              `json:"kind"`
-	Subject     string              `json:"subject,omitempty"`
-	Before      json.RawMessage     `json:"before,omitempty"`
-	After       json.RawMessage     `json:"after,omitempty"`
-	Differences []manage.Difference `json:"differences,omitempty"`
-}
-
-func viewChange(c store.Change, differences []manage.Difference) changeView {
-	return changeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Before, c.After, differences}
 }
 
 func historyList(s *storage) *cobra.Command {
@@ -85,7 +66,7 @@ func historyList(s *storage) *cobra.Command {
 				row: func(c store.Change) []string {
 					return []string{c.ID.String(), moment(c.At), c.Actor, string(c.Event), c.Kind, c.Subject}
 				},
-				view: func(c store.Change) any { return viewChange(c, nil) },
+				view: func(c store.Change) any { return manage.ViewChange(c, nil) },
 			})
 		})
 	}
@@ -109,7 +90,7 @@ func historyShow(s *storage) *cobra.Command {
 					return changeError(args[0], err)
 				}
 				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), viewChange(c, differences))
+					return writeJSON(cmd.OutOrStdout(), manage.ViewChange(c, differences))
 				}
 				return showChange(cmd.OutOrStdout(), c, differences)
 			})

@@ -25,7 +25,7 @@ func TestThePlanOfOneServerIsNoLongerGoodWhenItChanged(t *testing.T) {
 		"the client is gone": func(m *Manager) error { return m.RemoveClient(ctx, "shop") },
 		"a client is made": func(m *Manager) error {
 			c := spa()
-			c.ID = "new"
+			c.ID = "shop-2"
 			return m.CreatePublicClient(ctx, c)
 		},
 		"the profile": func(m *Manager) error {
@@ -37,7 +37,7 @@ func TestThePlanOfOneServerIsNoLongerGoodWhenItChanged(t *testing.T) {
 		if err := m.CreatePublicClient(ctx, spa()); err != nil {
 			t.Fatal(err)
 		}
-		second := strings.TrimPrefix(strings.Replace(shopFile, "id: shop", "id: new", 1), "usher: 1\nclients:\n")
+		second := strings.TrimPrefix(strings.Replace(shopFile, "id: shop", "id: shop-2", 1), "usher: 1\nclients:\n")
 		p := planOf(t, m, strings.Replace(shopFile, "name: Shop", "name: Other", 1)+second, FileOptions{})
 		if err := meanwhile(m); err != nil {
 			t.Fatal(err)

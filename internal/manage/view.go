@@ -3,8 +3,10 @@ package manage
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 )
 
 // ClientView is a client as operators see and write it: all but what its secrets are checked by.
@@ -73,4 +75,22 @@ func decodeStrictly(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	return d.Decode(into)
+}
+
+// ChangeView is a change for programs; what it changed is there where one change is shown, and left out of lists.
+type ChangeView struct {
+	ID          oauth.ID        `json:"id"`
+	At          time.Time       `json:"at"`
+	Actor       string          `json:"actor"`
+	Event       store.Event     `json:"event"`
+	Kind        string          `json:"kind"`
+	Subject     string          `json:"subject,omitempty"`
+	Before      json.RawMessage `json:"before,omitempty"`
+	After       json.RawMessage `json:"after,omitempty"`
+	Differences []Difference    `json:"differences,omitempty"`
+}
+
+// ViewChange shows a change.
+func ViewChange(c store.Change, differences []Difference) ChangeView {
+	return ChangeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Before, c.After, differences}
 }

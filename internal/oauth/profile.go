@@ -48,7 +48,7 @@ type Profile struct {
 	PairwiseSalt []byte `json:"pairwise_salt,omitempty"`
 	// ManagedBy names the file that the profile comes from; empty where operators edit it.
 	ManagedBy string `json:"managed_by,omitempty"`
-	Version      int64  `json:"version"`
+	Version   int64  `json:"version"`
 }
 
 // ScopeOfflineAccess asks for refresh tokens that outlive the session (OpenID Connect Core §11).

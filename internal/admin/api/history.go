@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
-	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -104,31 +102,14 @@ func (d *download) Write(p []byte) (int, error) {
 	return d.c.W.Write(p)
 }
 
-// change is one change of something that operators set.
-type change struct {
-	ID          oauth.ID            `json:"id"`
-	At          time.Time           `json:"at"`
-	Actor       string              `json:"actor"`
-	Event       store.Event         `json:"event"`
-	Kind        string              `json:"kind"`
-	Subject     string              `json:"subject,omitempty"`
-	Before      json.RawMessage     `json:"before,omitempty"`
-	After       json.RawMessage     `json:"after,omitempty"`
-	Differences []manage.Difference `json:"differences,omitempty"`
-}
-
-func changeOf(c store.Change, d []manage.Difference) change {
-	return change{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Before, c.After, d}
-}
-
 func (a *API) listChanges(c *route.Call) error {
 	q := c.R.URL.Query()
 	f := store.ChangeFilter{Kind: q.Get("kind"), Subject: q.Get("subject")}
-	return answerPage(c, func(ctx context.Context, cursor string, limit int) (manage.Page[change], error) {
+	return answerPage(c, func(ctx context.Context, cursor string, limit int) (manage.Page[manage.ChangeView], error) {
 		page, err := c.Manage.Changes(ctx, f, cursor, limit)
-		list := manage.Page[change]{Items: make([]change, len(page.Items)), Next: page.Next}
+		list := manage.Page[manage.ChangeView]{Items: make([]manage.ChangeView, len(page.Items)), Next: page.Next}
 		for i, one := range page.Items {
-			list.Items[i] = changeOf(one, nil)
+			list.Items[i] = manage.ViewChange(one, nil)
 		}
 		return list, err
 	})
@@ -143,7 +124,7 @@ func (a *API) showChange(c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, changeOf(one, differences))
+	return answer(c, http.StatusOK, manage.ViewChange(one, differences))
 }
 
 func (a *API) undoChange(c *route.Call) error { return withID(c, c.Manage.Undo) }

@@ -181,7 +181,7 @@ func (p *Pages) signOutAccount(c *route.Call) error {
 
 func (p *Pages) askRemoveAccount(c *route.Call) error {
 	return p.askAboutAccount(c, confirmation{
-		Title: "Remove this account?", Button: "Remove the account", Text: "To keep the user out for a while, lock the account instead. A removed account does not come back: apps would know the user by another sub.",
+		Title: "Remove this account?", Button: "Remove the account", Text: "To keep the user out for a while, lock the account instead. A removed account can be brought back from the history, without its password.",
 		Ends: []string{"the account itself, with its password and its claims", "every session of the user", "what every client was given for the user, and what the user agreed to"},
 	})
 }

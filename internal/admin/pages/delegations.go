@@ -98,18 +98,7 @@ func (p *Pages) askEndDelegation(c *route.Call) error {
 }
 
 func (p *Pages) endDelegation(c *route.Call) error {
-	id, err := idOf(c)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(c)
-	if err != nil {
-		return err
-	}
-	if err := c.Manage.EndDelegation(c.R.Context(), id); err != nil {
-		return err
-	}
-	return redirect(c, ownPath(f.Get("back"), "/admin/delegations"), "delegation-ended")
+	return p.end(c, c.Manage.EndDelegation, "/admin/delegations", "delegation-ended")
 }
 
 // idOf is the identifier in the address; one that is none names nothing.

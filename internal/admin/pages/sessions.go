@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -73,6 +74,11 @@ func (p *Pages) askEndSession(c *route.Call) error {
 }
 
 func (p *Pages) endSession(c *route.Call) error {
+	return p.end(c, c.Manage.EndSession, "/admin/sessions", "session-ended")
+}
+
+// end ends what the address names, and leads back to where it was asked for, or else to the list.
+func (p *Pages) end(c *route.Call, do func(context.Context, oauth.ID) error, list, code string) error {
 	id, err := idOf(c)
 	if err != nil {
 		return err
@@ -81,8 +87,8 @@ func (p *Pages) endSession(c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Manage.EndSession(c.R.Context(), id); err != nil {
+	if err := do(c.R.Context(), id); err != nil {
 		return err
 	}
-	return redirect(c, ownPath(f.Get("back"), "/admin/sessions"), "session-ended")
+	return redirect(c, ownPath(f.Get("back"), list), code)
 }
