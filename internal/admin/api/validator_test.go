@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"mime"
@@ -332,7 +333,7 @@ func TestReferenceShowsEveryOperation(t *testing.T) {
 	csp := w.Header().Get("Content-Security-Policy")
 	_, rest, _ := strings.Cut(page, `<style nonce="`)
 	nonce, _, _ := strings.Cut(rest, `"`)
-	if !strings.Contains(csp, "'nonce-"+nonce+"'") || nonce == "" || strings.Contains(page, "<script") || !strings.Contains(csp, "default-src 'none'") {
+	if !strings.Contains(csp, "'nonce-"+html.UnescapeString(nonce)+"'") || nonce == "" || strings.Contains(page, "<script") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("policy %q, nonce %q", csp, nonce)
 	}
 	if !slices.Contains([]string{"no-store"}, w.Header().Get("Cache-Control")) || !strings.HasSuffix(strings.TrimSpace(page), "</html>") {
