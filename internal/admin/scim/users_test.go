@@ -230,6 +230,7 @@ func TestFilters(t *testing.T) {
 		`userName le "ann"`:                 "ann",
 		`externalId eq "A-1"`:               "ann",
 		`externalId eq "a-1"`:               "", // caseExact
+		`externalId co "a-"`:                "",
 		`id eq "` + ann + `"`:               "ann",
 		`id eq "x"`:                         "",
 		`emails.value eq "ANN@example.com"`: "ann",
