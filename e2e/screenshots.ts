@@ -13,7 +13,7 @@ import { world } from "./harness/world.ts";
 
 const FOLDER = join(import.meta.dirname, "screenshots");
 /** The admin pages that docs/admin.md shows, in light and wide. */
-const ADMIN_PICTURES = ["overview", "clients", "client-new", "client", "profile", "change", "client-try", "files"];
+const ADMIN_PICTURES = ["overview", "clients", "client-new", "client", "profile", "change", "client-trying", "files"];
 const README_PICTURE = { page: "dialog-app", scheme: "light", size: "wide" };
 
 globalSetup();

@@ -19,7 +19,9 @@ export async function furnish(usher: Server, tab: Page): Promise<void> {
   await cli(["profile", "change", "--add-scope", "orders=See your orders"]);
   await cli(["client", "add", "shop", "--name", "Shop", "--origin", "https://shop.example.com", "--origin", "https://*.shop.example.com",
     "--capability", "assisted_token", "--capability", "code", "--redirect-uri", `${usher.admin}/admin/`, "--scope", "openid profile orders", "--consent"]);
+  await cli(["client", "change", "shop", "--name", "The Shop", "--origin", "https://shop.example.com", "--lifetime", "120"]);
   await cli(["client", "add", "warehouse", "--name", "Warehouse", "--capability", "client_credentials", "--secret", "--scope", "orders"]);
+  await cli(["client", "add", "warehouse-app", "--name", "Warehouse app", "--origin", "https://warehouse.example.com", "--scope", "openid profile orders"]);
   await cli(["client", "add", "hostile", "--name", HOSTILE.client, "--origin", "https://hostile.example.com"]);
   const file = join(usher.data, "clients.yaml");
   writeFileSync(file, `usher: 1\nname: clients.yaml\nclients:\n  - id: tv\n    name: Television\n    capabilities: [device]\n    scope: [openid]\n`);
@@ -104,6 +106,11 @@ export async function adminPages(usher: Server): Promise<Record<string, Way>> {
   at("files", "/admin/files");
   at("api", "/admin/api");
   at("no-such-page", "/admin/nowhere");
+  pages["client-trying"] = async (tab) => {
+    await tab.goto(`${usher.admin}/admin/clients/warehouse-app/try`);
+    await Promise.all([tab.waitForNavigation(), tab.click("main form button.primary")]);
+    await until("an answer", async () => /success|interaction_required/.test(await tab.$eval("main", (e) => (e as HTMLElement).innerText)));
+  };
   pages["client-new-faults"] = async (tab) => {
     await tab.goto(`${usher.admin}/admin/clients/new?kind=spa`);
     await fill(tab, "id", "two words");
