@@ -122,6 +122,8 @@ func testAdmitAccount(f *fixture) {
 	s = f.session(acc)
 	f.wantSpent("the link again", f.st.AdmitOperator(ctx, to, 3, link, store.Audit{}), "link")
 	f.want("session after a used link", f.sessionError(s.ID), nil)
+	f.must(f.st.AdmitOperator(ctx, to, 3, f.oneTime("link"), store.Audit{}))
+	f.want("session of who used another link", f.sessionError(s.ID), store.ErrNotFound)
 	to.ID = newID()
 	f.want("unknown account", f.st.AdmitOperator(ctx, to, 1, f.oneTime("link"), store.Audit{}), store.ErrNotFound)
 }
