@@ -56,11 +56,12 @@ func (i Invalid) Error() string {
 	if len(i) == 1 {
 		return i[0].Field + ": " + i[0].Problem
 	}
-	text := fmt.Sprintf("%d things are wrong:", len(i))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d things are wrong:", len(i))
 	for _, f := range i {
-		text += "\n  " + f.Field + ": " + f.Problem
+		text.WriteString("\n  " + f.Field + ": " + f.Problem)
 	}
-	return text
+	return text.String()
 }
 
 // Conflict says that somebody else changed a thing since the version that was to be changed.
@@ -102,11 +103,13 @@ type Page[T any] struct {
 // MaxPage is the most that a page holds.
 const MaxPage = 500
 
-// faults gathers what is wrong.
+// faults gathers what is wrong, but no more than anybody reads: lists may be as long as whoever sends them likes.
 type faults struct{ list Invalid }
 
 func (f *faults) add(field, problem string, args ...any) {
-	f.list = append(f.list, Fault{field, fmt.Sprintf(problem, args...)})
+	if len(f.list) < maxFaults {
+		f.list = append(f.list, Fault{field, fmt.Sprintf(problem, args...)})
+	}
 }
 
 func (f *faults) err() error {

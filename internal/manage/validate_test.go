@@ -3,6 +3,7 @@ package manage
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -121,5 +122,17 @@ func TestUnsafeClientsAreWarnedAbout(t *testing.T) {
 	c.AllowedOrigins = []oauth.OriginPattern{"*", "https://*.example.com"}
 	if w := Warnings(&c); len(w) != 3 {
 		t.Errorf("got %v", w)
+	}
+}
+
+func TestNobodyReadsFaultsWithoutEnd(t *testing.T) {
+	m, _ := newManager(t)
+	c := spa()
+	for i := range 3 * maxFaults {
+		c.AllowedOrigins = append(c.AllowedOrigins, oauth.OriginPattern(fmt.Sprint("no origin ", i)))
+	}
+	var invalid Invalid
+	if err := m.CreatePublicClient(t.Context(), c); !errors.As(err, &invalid) || len(invalid) > maxFaults {
+		t.Errorf("%d faults", len(invalid))
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -121,6 +123,37 @@ func TestNobodySetsWhatIsNotTheirsToSet(t *testing.T) {
 	if now, err := w.m.Account(t.Context(), w.ann.ID); err != nil || now.Version != w.ann.Version {
 		t.Errorf("the account was changed: %+v %v", now, err)
 	}
+}
+
+func TestAnAnswerIsBoundedWhateverIsSent(t *testing.T) {
+	w := newWorld(t)
+	members := map[string]int{}
+	for i := range 20 * maxStrange {
+		members["member"+strconv.Itoa(i)] = i
+	}
+	text, _ := json.Marshal(members)
+	v := w.want(422, request{op: manage.OpCreateAccount, path: "/accounts", body: string(text)})
+	if n := len(v["errors"].([]any)); n != maxStrange {
+		t.Errorf("%d faults", n)
+	}
+}
+
+// TestCheckingABodyCopiesNoNames sends a long name around many short ones.
+func TestCheckingABodyCopiesNoNames(t *testing.T) {
+	text := `{"` + strings.Repeat("k", maxJSON/2) + `":[` + strings.TrimSuffix(strings.Repeat(`{"a":1},`, 10_000), ",") + `]}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := checkJSON([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 100*maxJSON {
+		t.Errorf("%d bytes", after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
+func TestAFilterThatNamesNothingIsNoFilter(t *testing.T) {
+	w := newWorld(t)
+	w.want(400, request{op: manage.OpListSessions, path: "/sessions?account_id=" + oauth.ID{}.String()})
 }
 
 func TestPatchesOfNestedThingsAreStrictToo(t *testing.T) {

@@ -69,11 +69,17 @@ func (f fixed) without(names ...string) fixed {
 	return list
 }
 
+// maxStrange is how many members are reported: there may be as many as a body has room for.
+const maxStrange = 100
+
 // strange reports every member that is not known or may not be set. Names are compared exactly: to encoding/json ID and
 // id would be one.
 func strange(members map[string]json.RawMessage, known map[string]bool, no fixed) manage.Invalid {
 	var faults manage.Invalid
 	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if len(faults) == maxStrange {
+			break
+		}
 		switch why, is := no[name]; {
 		case is:
 			faults = append(faults, manage.Fault{Field: name, Problem: "it cannot be set here: " + why})

@@ -73,10 +73,10 @@ func checkJSON(text []byte) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	return checkValue(d, "", maxDeep)
+	return checkValue(d, maxDeep)
 }
 
-func checkValue(d *json.Decoder, path string, levels int) error {
+func checkValue(d *json.Decoder, levels int) error {
 	if levels == 0 {
 		return errors.New("it is nested too deeply")
 	}
@@ -87,20 +87,18 @@ func checkValue(d *json.Decoder, path string, levels int) error {
 	}
 	seen := map[string]bool{}
 	for d.More() {
-		at := path
 		if delim == '{' {
 			name, err := d.Token()
 			if err != nil {
 				return err
 			}
 			key, _ := name.(string)
-			at = strings.TrimPrefix(path+"."+key, ".")
 			if seen[key] {
-				return fmt.Errorf("%.100q is there twice", at)
+				return fmt.Errorf("%.100q is there twice", key)
 			}
 			seen[key] = true
 		}
-		if err := checkValue(d, at, levels-1); err != nil {
+		if err := checkValue(d, levels-1); err != nil {
 			return err
 		}
 	}
@@ -189,6 +187,9 @@ func filterID(q url.Values, name string) (oauth.ID, error) {
 		return oauth.ID{}, nil
 	}
 	id, err := oauth.ParseID(q.Get(name))
+	if err == nil && id.IsZero() {
+		err = errors.New("this names nothing")
+	}
 	if err != nil {
 		return id, badParameter(name, err.Error())
 	}

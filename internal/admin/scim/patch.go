@@ -8,6 +8,9 @@ import (
 
 const schemaPatch = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
+// maxOperations bounds a PATCH: each operation looks at every value of what it changes.
+const maxOperations = 100
+
 // operation is one operation of a PATCH (RFC 7644 §3.5.2). Op may be in any case, as some directories write it.
 type operation struct {
 	Op, Path string

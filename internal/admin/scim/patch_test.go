@@ -92,6 +92,19 @@ func TestPatches(t *testing.T) {
 	}
 }
 
+func TestARequestIsOfBoundedWork(t *testing.T) {
+	w := newWorld(t)
+	id := w.add(full)
+	many := func(what string, n int) string { return strings.TrimSuffix(strings.Repeat(what+",", n), ",") }
+	operation, address := `{"op":"add","path":"emails","value":{"value":"x@example.org"}}`, `{"value":"x@example.org"}`
+	for _, operations := range []string{many(operation, maxOperations+1), `{"op":"add","path":"emails","value":[` + many(address, maxValues+1) + `]}`} {
+		if e := w.want(400, "PATCH", "/Users/"+id, patchOf(operations)); e["scimType"] != tooMany {
+			t.Errorf("%v", e)
+		}
+	}
+	w.want(200, "PATCH", "/Users/"+id, patchOf(many(operation, maxOperations)))
+}
+
 func TestPatchesThatCannotBe(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(full)

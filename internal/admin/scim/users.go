@@ -214,6 +214,9 @@ func operationsOf(sent map[string]any) ([]operation, error) {
 	if err := json.Unmarshal(text, &body); err != nil || len(body.Operations) == 0 {
 		return nil, bad(invalidSyntax, "Operations is a list of objects with op, path and value.")
 	}
+	if len(body.Operations) > maxOperations {
+		return nil, bad(tooMany, "A request has at most %d operations.", maxOperations)
+	}
 	return body.Operations, nil
 }
 

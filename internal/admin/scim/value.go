@@ -74,12 +74,18 @@ func truthOf(d *definition, v string) (any, error) {
 	return nil, bad(invalidValue, "%s is true or false.", d.Name)
 }
 
+// maxValues bounds what is sent of an attribute. An account keeps one.
+const maxValues = 100
+
 // cleanList reads the values of an attribute that may have several. Some directories send one without a list around it,
 // or its value alone.
 func cleanList(d *definition, value any) (any, error) {
 	values, isList := value.([]any)
 	if !isList {
 		values = []any{value}
+	}
+	if len(values) > maxValues {
+		return nil, bad(tooMany, "%s has at most %d values.", d.Name, maxValues)
 	}
 	var list []object
 	for _, v := range values {
