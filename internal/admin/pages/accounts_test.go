@@ -76,6 +76,19 @@ func TestAFormCannotSetWhatIsNotTheUsers(t *testing.T) {
 	}
 }
 
+func TestAnAccountsFormWithoutVersionChangesNothing(t *testing.T) {
+	d := newDesk(t)
+	acc := d.ann()
+	path := accountPath(acc.ID) + "/edit"
+	form := d.get(path).form(path)
+	form.Del("form_version")
+	form.Set("name", "Mine")
+	d.post(path, form).wants(http.StatusUnprocessableEntity)
+	if diff := cmp.Diff(acc, d.account(acc.ID)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestASecondEditorOfAnAccountIsShownTheDifference(t *testing.T) {
 	d := newDesk(t)
 	acc := d.ann()

@@ -157,6 +157,15 @@ func TestAFileThatIsTooLargeIsSentElsewhere(t *testing.T) {
 	w.as(oauth.RoleAdmin, r).want(http.StatusBadRequest).wantText("usher apply")
 }
 
+// What a file refers to would be this server's, not the sender's.
+func TestAFileRefersToNothingOfThisServers(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("USHER_TEST_SECRET", strings.Repeat("x", 40))
+	text := "usher: 1\nclients:\n  - id: web\n    capabilities: [code]\n    redirect_uris: [https://web.example/cb]\n" +
+		"    token_endpoint_auth_method: client_secret_basic\n    secret: {env: USHER_TEST_SECRET}\n"
+	upload(w, "/admin/files/apply", text, nil).want(http.StatusUnprocessableEntity).wantText("command line alone")
+}
+
 func TestKeysAreRotatedAndRevoked(t *testing.T) {
 	w := newWorld(t)
 	w.get("/admin/keys").want(http.StatusOK).wantText("in force")
