@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"flag"
@@ -89,7 +90,7 @@ func listsOn(ctx context.Context, binary, folder, kind string, rounds int) (faul
 			return nil, err
 		}
 		took[d.name] = shown
-		fmt.Fprintf(os.Stderr, "%s directory on %s: %+.1f MB after all lists\n", d.name, kind, float64(growth)/1e6)
+		fmt.Fprintf(os.Stderr, "%s directory on %s: %+.1f MB while every list was shown again\n", d.name, kind, float64(growth)/1e6)
 		if growth > mostGrowth {
 			faults = append(faults, fmt.Errorf("the %s directory on %s: memory grew by %.1f MB", d.name, kind, float64(growth)/1e6))
 		}
@@ -166,7 +167,7 @@ func (d directory) fill(ctx context.Context, w *world) error {
 	}
 	err = s.FillClients(ctx, clients)
 	if err == nil {
-		m := &manage.Manager{Store: s, Master: w.master, Now: time.Now, Actor: "cli:bench", Role: oauth.RoleAdmin}
+		m := &manage.Manager{Store: s, Master: w.master, Now: time.Now, Rand: rand.Reader, Actor: "cli:bench", Role: oauth.RoleAdmin}
 		err = m.SetRole(ctx, w.users[0].account, oauth.RoleAdmin)
 	}
 	if err = errors.Join(err, s.Close()); err != nil || strings.HasPrefix(w.database, "sqlite:") {
@@ -245,36 +246,48 @@ var listPages = []string{"/admin/clients", "/admin/accounts", "/admin/sessions",
 // nextPage is the link to a list's following page.
 var nextPage = regexp.MustCompile(`href="([^"]*[?&;]cursor=[^"]*)"`)
 
-// showAll asks for every list and its second page and tells how long each took, and how much memory that took for good.
-func (b *browser) showAll(pid, rounds int) (map[string]time.Duration, int64, error) {
-	took := map[string]time.Duration{}
-	var before int64
-	for _, path := range listPages {
-		body, at, err := b.get(b.admin + path)
-		if err != nil {
-			return nil, 0, err
-		}
-		if before == 0 {
-			if before, err = residentSize(pid); err != nil {
-				return nil, 0, err
-			}
-		}
-		pages := map[string]string{path: b.admin + path}
-		if link := nextPage.FindStringSubmatch(body); link != nil {
-			next, err := at.Parse(strings.ReplaceAll(link[1], "&amp;", "&"))
-			if err != nil {
-				return nil, 0, err
-			}
-			pages[path+" (second page)"] = next.String()
-		}
+// showAll asks for every list and its second page twice over. It tells how long each took, and how much memory the
+// second time took beyond the first, in which the heap finds its size.
+func (b *browser) showAll(pid, rounds int) (took map[string]time.Duration, growth int64, err error) {
+	pages, err := b.pages()
+	if err != nil {
+		return nil, 0, err
+	}
+	var sizes [2]int64
+	for i := range sizes {
+		took = map[string]time.Duration{}
 		for name, address := range pages {
 			if took[name], err = b.time(address, rounds); err != nil {
 				return nil, 0, err
 			}
 		}
+		if sizes[i], err = residentSize(pid); err != nil {
+			return nil, 0, err
+		}
 	}
-	after, err := residentSize(pid)
-	return took, after - before, err
+	return took, sizes[1] - sizes[0], nil
+}
+
+// pages finds the addresses of every list's first page, and of its second where there is one.
+func (b *browser) pages() (map[string]string, error) {
+	pages := map[string]string{}
+	for _, path := range listPages {
+		body, at, err := b.get(b.admin + path)
+		if err != nil {
+			return nil, err
+		}
+		pages[path] = b.admin + path
+		link := nextPage.FindStringSubmatch(body)
+		if link == nil {
+			continue
+		}
+		next, err := at.Parse(strings.ReplaceAll(link[1], "&amp;", "&"))
+		if err != nil {
+			return nil, err
+		}
+		pages[path+" (second page)"] = next.String()
+	}
+	return pages, nil
 }
 
 // time is the median time of a page.
