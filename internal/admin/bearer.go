@@ -51,7 +51,9 @@ func (a *Admin) program(rt route.Route, part programs) http.Handler {
 			actor = "client:" + caller.ClientID
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := rt.Handle(&route.Call{W: w, R: r, Manage: a.acting(r, actor, caller.Role), Caller: caller}); err != nil {
+		m := a.acting(r, actor, caller.Role)
+		m.AccountID = caller.AccountID
+		if err := rt.Handle(&route.Call{W: w, R: r, Manage: m, Caller: caller}); err != nil {
 			part.WriteError(w, r, err)
 		}
 	})

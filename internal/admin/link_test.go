@@ -1,11 +1,15 @@
 package admin
 
 import (
+	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/usher-id/usher/internal/admin/api"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -96,5 +100,39 @@ func TestLinksAreThrottledByAddress(t *testing.T) {
 	}
 	if last != http.StatusTooManyRequests {
 		t.Errorf("got %d", last)
+	}
+}
+
+// TestALinkEndsWithTheAdminWhoMadeIt: who is about to be shut out must not leave themselves a way back.
+func TestALinkEndsWithTheAdminWhoMadeIt(t *testing.T) {
+	codeIn := regexp.MustCompile(`code=(usher_[\w-]+)`)
+	for name, end := range map[string]func(w *world, id oauth.ID) error{
+		"locked":         func(w *world, id oauth.ID) error { return w.store.SetLocked(t.Context(), id, true, noAudit) },
+		"no longer here": func(w *world, id oauth.ID) error { return w.store.RemoveAccount(t.Context(), id, noAudit) },
+		"demoted": func(w *world, id oauth.ID) error {
+			return w.store.SetRole(t.Context(), id, oauth.RoleOperator, noAudit)
+		},
+	} {
+		w := newWorld(t)
+		w.addAccount("boss", oauth.RoleAdmin)
+		page := w.request("POST", "/admin/operators/link", url.Values{"role": {"admin"}})
+		page.AddCookie(&http.Cookie{Name: sessionCookie.Name, Value: w.cookie("boss")})
+		call := w.request("POST", api.Prefix+"/operators/link", nil, "Authorization", "Bearer "+w.accessToken("boss", nil, oauth.ScopeAdmin), "Content-Type", "application/json")
+		call.Body, call.ContentLength = io.NopCloser(strings.NewReader(`{"role":"admin"}`)), -1
+		var codes []string
+		for _, r := range []*http.Request{page, call} {
+			found := codeIn.FindStringSubmatch(bodyOf(w.answer(r)))
+			if found == nil {
+				t.Fatalf("%s: no link", r.URL)
+			}
+			codes = append(codes, found[1])
+		}
+		w.must(end(w, w.accounts["boss"].ID))
+		for i, code := range codes {
+			form := url.Values{"code": {code}, "username": {"back" + strconv.Itoa(i)}, "password": {"a password of some length"}}
+			if r := w.useLink(form); r.StatusCode != http.StatusGone {
+				t.Errorf("%s: link %d answers %d", name, i, r.StatusCode)
+			}
+		}
 	}
 }

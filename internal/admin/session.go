@@ -97,6 +97,7 @@ func (a *Admin) page(rt route.Route) http.HandlerFunc {
 			W: w, R: r, Manage: a.acting(r, "operator:"+who.account.Username, who.account.Role),
 			Caller: route.Caller{AccountID: who.account.ID, Username: who.account.Username, ClientID: oauth.AdminClientID, Role: who.account.Role},
 		}
+		c.Manage.AccountID = who.account.ID
 		if !manage.Allowed(c.Caller.Role, rt.Op) {
 			a.pages.WriteError(c, notAllowed(c.Caller.Role, rt.Op))
 			return

@@ -39,6 +39,9 @@ const loginOther = loginPath + "?as=other"
 // maxSignIn is how long a sign-in may take.
 const maxSignIn = 10 * time.Minute
 
+// maxReturn is the longest address that a sign-in leads back to: it is in a cookie, and browsers drop those beyond 4096 bytes.
+const maxReturn = 1024
+
 // flowCookie binds a sign-in under way to the browser that began it.
 var flowCookie = web.Cookie{Name: "__Host-usher-admin-flow", SameSite: http.SameSiteLaxMode, Lifetime: maxSignIn}
 
@@ -82,7 +85,7 @@ func (a *Admin) login(w http.ResponseWriter, r *http.Request) {
 // could read as another place is not one.
 func returnPath(asked string) string {
 	u, err := url.Parse(asked)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(asked, "\\\t\r\n") {
+	if err != nil || len(asked) > maxReturn || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(asked, "\\\t\r\n") {
 		return homePath
 	}
 	own := []string{loginPath, callbackPath, logoutPath, manage.OperatorLinkPath}

@@ -190,6 +190,7 @@ func TestASignInEndsBelowAdminAndNowhereElse(t *testing.T) {
 		"/admin/link?code=x":          homePath,
 		"/admin//evil.example":        homePath,
 		"@evil.example/admin":         homePath,
+		"/admin/clients?q=" + strings.Repeat("x", maxReturn): homePath, // the cookie would not be kept
 	} {
 		if got := returnPath(asked); got != want {
 			t.Errorf("%q: %q, want %q", asked, got, want)

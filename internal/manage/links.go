@@ -50,6 +50,8 @@ type sealedLink struct {
 	Username  string     `json:"u,omitempty"`
 	AccountID oauth.ID   `json:"a,omitzero"`
 	Version   int64      `json:"v,omitempty"`
+	// By is the admin who made an operator's link: it lets nobody in any more than that admin could.
+	By oauth.ID `json:"b,omitzero"`
 }
 
 func (l *sealedLink) oneTime(kind token.Kind) store.OneTime {
@@ -65,7 +67,7 @@ func (m *Manager) NewOperatorLink(ctx context.Context, role oauth.Role, username
 	if err := checkRole(role); err != nil {
 		return Link{}, err
 	}
-	l := sealedLink{Role: role}
+	l := sealedLink{Role: role, By: m.AccountID}
 	if username != "" {
 		acc, err := m.AccountNamed(ctx, username)
 		switch {
@@ -95,6 +97,9 @@ func (m *Manager) OpenOperatorLink(ctx context.Context, code string) (Invitation
 // openOperatorLink reads the account as well; it is zero where the link makes one.
 func (m *Manager) openOperatorLink(ctx context.Context, code string) (sealedLink, oauth.Account, error) {
 	l, err := m.openLink(ctx, token.KindOperatorLink, code)
+	if err == nil {
+		err = m.stillAdmin(ctx, l.By)
+	}
 	if err != nil {
 		return sealedLink{}, oauth.Account{}, err
 	}
@@ -115,6 +120,20 @@ func (m *Manager) openOperatorLink(ctx context.Context, code string) (sealedLink
 		return sealedLink{}, oauth.Account{}, err
 	}
 	return sealedLink{}, oauth.Account{}, ErrLink // it was for a new account of this name
+}
+
+// stillAdmin is ErrLink where the account is locked, no admin any more, or gone: else whoever is about to be shut out could
+// leave themselves a way back. Zero is nobody's account: the command line's, or a client's.
+func (m *Manager) stillAdmin(ctx context.Context, id oauth.ID) error {
+	if id.IsZero() {
+		return nil
+	}
+	switch acc, err := m.Store.Account(ctx, id); {
+	case errors.Is(err, store.ErrNotFound), err == nil && (acc.Locked || !acc.Role.AtLeast(oauth.RoleAdmin)):
+		return ErrLink
+	default:
+		return err
+	}
 }
 
 // UseOperatorLink makes or changes the account, gives it the role, and uses the link up, all or nothing. The invitation's

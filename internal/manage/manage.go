@@ -29,6 +29,8 @@ type Manager struct {
 	// Actor is who acts, for the audit log: "cli:<login name>", "operator:<user name>", "client:<id>" or "system";
 	// Address is where from, if that is known.
 	Actor, Address string
+	// AccountID is the operator's who acts; zero for anybody else. What an operator hands out is worth nothing without them.
+	AccountID oauth.ID
 	// Role is what who acts may do: of accounts that are operators themselves, only an admin may change anything.
 	Role oauth.Role
 	// IfVersion makes a change only where it changes this version, and is a *Conflict otherwise; 0 changes whichever
