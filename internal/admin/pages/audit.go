@@ -111,15 +111,14 @@ func (p *Pages) auditFilter(c *route.Call, f *form) (store.AuditFilter, error) {
 	if user == "" {
 		return filter, nil
 	}
-	// The record of who was removed has no name any more, but its ID.
-	if id, err := oauth.ParseID(user); err == nil {
-		filter.AccountID = id
-		return filter, nil
-	}
 	acc, err := c.Manage.AccountNamed(c.R.Context(), user)
 	var invalid manage.Invalid
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.As(err, &invalid):
+		// The record of who was removed has no name any more, but its ID. A name can look like one, so names come first.
+		if filter.AccountID, err = oauth.ParseID(user); err == nil && !filter.AccountID.IsZero() {
+			return filter, nil
+		}
 		f.fault("user", "there is no user of this name; the ID of an account finds those who were removed, too")
 		return filter, nil
 	case err != nil:
@@ -194,11 +193,15 @@ type lateWriter struct {
 	begun bool
 }
 
+// patience is how long a browser may take nothing of a download: the deadline of the server's answers is for short ones.
+const patience = 30 * time.Second
+
 func (l *lateWriter) Write(b []byte) (int, error) {
 	if !l.begun {
 		l.begun = true
 		l.begin(l.w.Header())
 	}
+	_ = http.NewResponseController(l.w).SetWriteDeadline(time.Now().Add(patience)) // what knows no deadline has none
 	return l.w.Write(b)
 }
 

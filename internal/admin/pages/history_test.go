@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -71,6 +72,41 @@ func TestTheAuditLogIsFiltered(t *testing.T) {
 	w.get("/admin/audit?from=2026-03-04&to=2026-03-04&event=sign_in").wantText("192.0.2.1")
 	w.get("/admin/audit?from=yesterday").want(http.StatusUnprocessableEntity).wantFault("from", "no time")
 	w.get("/admin/audit?user=nobody").want(http.StatusUnprocessableEntity).wantFault("user", "no user of this name")
+}
+
+// TestANameThatLooksLikeAnIDHidesNobody: 22 letters can be either.
+func TestANameThatLooksLikeAnIDHidesNobody(t *testing.T) {
+	w := newWorld(t)
+	acc := w.addAccount(newID().String(), "")
+	w.must(w.manager.Store.Record(t.Context(), store.Audit{
+		ID: idAt(w.now), At: w.now, Event: store.EventSignIn, Actor: "user", AccountID: acc.ID, Address: "192.0.2.77", Count: 1,
+	}))
+	w.get("/admin/audit?user=" + acc.Username).want(http.StatusOK).wantText("192.0.2.77")
+	w.get("/admin/audit?user=" + acc.ID.String()).want(http.StatusOK).wantText("192.0.2.77")
+}
+
+// deadlines notes which deadlines are set.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+func TestADownloadMayTakeLongerThanAPage(t *testing.T) {
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	l := &lateWriter{w: d, begin: func(http.Header) {}}
+	for range 2 {
+		if _, err := l.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(d.set) != 2 || time.Until(d.set[1]) < patience/2 {
+		t.Errorf("deadlines %v", d.set)
+	}
 }
 
 func TestFollowingReloadsOnThatViewAlone(t *testing.T) {
