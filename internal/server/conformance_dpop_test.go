@@ -179,6 +179,12 @@ func TestFAPIProofsThatTheResourceRefuses(t *testing.T) {
 			}
 		})
 	}
+	// Whose key it is does not matter where the algorithm is a weak one.
+	for alg, want := range map[jose.SignatureAlgorithm]string{jose.RS256: `error="invalid_dpop_proof"`, jose.PS256: `error="invalid_token"`} {
+		if got := w.askUserinfo(access, rsaProof(t, alg, good)).header.Get("WWW-Authenticate"); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", alg, got)
+		}
+	}
 	two := w.blocked().request("GET", userinfoPath, nil, "Authorization", "DPoP "+access)
 	two.Header["Dpop"] = []string{signed("jti", "a"), signed("jti", "b")}
 	w.blocked().do(two).wantStatus(401)
