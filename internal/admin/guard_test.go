@@ -221,7 +221,7 @@ func TestATokenOutsideTheHeaderIsNotRead(t *testing.T) {
 func TestWhoIsLockedHasNoGoodToken(t *testing.T) {
 	w := newWorld(t)
 	text := w.accessToken("oscar", nil, oauth.ScopeAdmin)
-	w.must(w.store.SetLocked(t.Context(), w.accounts["oscar"].ID, true, noAudit))
+	w.must(w.store.SetLocked(t.Context(), w.accounts["oscar"].ID, 0, true, noAudit))
 	r := w.answer(w.request("GET", "/admin/api/v1/clients", nil, "Authorization", "Bearer "+text))
 	if r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("got %d", r.StatusCode)

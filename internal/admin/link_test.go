@@ -107,10 +107,10 @@ func TestLinksAreThrottledByAddress(t *testing.T) {
 func TestALinkEndsWithTheAdminWhoMadeIt(t *testing.T) {
 	codeIn := regexp.MustCompile(`code=(usher_[\w-]+)`)
 	for name, end := range map[string]func(w *world, id oauth.ID) error{
-		"locked":         func(w *world, id oauth.ID) error { return w.store.SetLocked(t.Context(), id, true, noAudit) },
-		"no longer here": func(w *world, id oauth.ID) error { return w.store.RemoveAccount(t.Context(), id, noAudit) },
+		"locked":         func(w *world, id oauth.ID) error { return w.store.SetLocked(t.Context(), id, 0, true, noAudit) },
+		"no longer here": func(w *world, id oauth.ID) error { return w.store.RemoveAccount(t.Context(), id, 0, noAudit) },
 		"demoted": func(w *world, id oauth.ID) error {
-			return w.store.SetRole(t.Context(), id, oauth.RoleOperator, noAudit)
+			return w.store.SetRole(t.Context(), id, 0, oauth.RoleOperator, noAudit)
 		},
 	} {
 		w := newWorld(t)

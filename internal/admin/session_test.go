@@ -16,16 +16,16 @@ func TestWhatEndsAnOperatorsSessionAtOnce(t *testing.T) {
 		name string
 		end  func(oauth.Delegation)
 	}{
-		{"the account is locked", func(d oauth.Delegation) { w.must(w.store.SetLocked(t.Context(), d.AccountID, true, noAudit)) }},
+		{"the account is locked", func(d oauth.Delegation) { w.must(w.store.SetLocked(t.Context(), d.AccountID, 0, true, noAudit)) }},
 		{"the delegation is ended", func(d oauth.Delegation) { w.must(w.store.EndDelegation(t.Context(), d.ID, noAudit)) }},
 		{"the session is ended", func(d oauth.Delegation) {
 			_, err := w.store.EndSession(t.Context(), d.SessionID, noAudit)
 			w.must(err)
 		}},
 		{"the password is changed", func(d oauth.Delegation) {
-			w.must(w.store.SetPassword(t.Context(), d.AccountID, expensive().hash, oauth.ID{}, noAudit))
+			w.must(w.store.SetPassword(t.Context(), d.AccountID, 0, expensive().hash, oauth.ID{}, noAudit))
 		}},
-		{"the account is removed", func(d oauth.Delegation) { w.must(w.store.RemoveAccount(t.Context(), d.AccountID, noAudit)) }},
+		{"the account is removed", func(d oauth.Delegation) { w.must(w.store.RemoveAccount(t.Context(), d.AccountID, 0, noAudit)) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := strings.ReplaceAll(tc.name, " ", "-")
@@ -44,7 +44,7 @@ func TestATakenRoleCountsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	cookie, text := w.cookie("oscar"), w.accessToken("oscar", nil, oauth.ScopeAdmin)
 	w.wantIn(cookie)
-	w.must(w.store.SetRole(t.Context(), w.accounts["oscar"].ID, "", noAudit))
+	w.must(w.store.SetRole(t.Context(), w.accounts["oscar"].ID, 0, "", noAudit))
 	r := w.as(cookie, homePath)
 	if body := bodyOf(r); r.StatusCode != http.StatusForbidden || !strings.Contains(body, "oscar") || !strings.Contains(body, `action="`+logoutPath+`"`) {
 		t.Errorf("%d %s", r.StatusCode, body)

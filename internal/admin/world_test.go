@@ -153,7 +153,7 @@ func (w *world) addAccount(name string, role oauth.Role) {
 	acc := oauth.Account{ID: newID(), Username: name, Name: name, PasswordHash: expensive().hash, Created: w.now()}
 	w.must(w.store.CreateAccount(w.t.Context(), acc, noAudit))
 	if role != "" {
-		w.must(w.store.SetRole(w.t.Context(), acc.ID, role, noAudit))
+		w.must(w.store.SetRole(w.t.Context(), acc.ID, 0, role, noAudit))
 	}
 	stored, err := w.store.Account(w.t.Context(), acc.ID)
 	w.must(err)

@@ -151,13 +151,16 @@ func (m *Manager) nameIsFree(ctx context.Context, acc oauth.Account) error {
 
 // SetPassword gives a user a new password and ends everything that the old one had opened.
 func (m *Manager) SetPassword(ctx context.Context, id oauth.ID, password string) error {
-	acc, err := m.accountToChange(ctx, id)
-	if err != nil {
-		return err
-	}
-	return m.setPassword(ctx, acc, password, "")
+	return retry(ctx, func() error {
+		acc, err := m.accountToChange(ctx, id)
+		if err != nil {
+			return err
+		}
+		return m.setPassword(ctx, acc, password, "")
+	})
 }
 
+// setPassword sets it at the version of the account that was looked at: it may have become an operator's since.
 func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, detail string, spends ...store.OneTime) error {
 	var f faults
 	validatePassword(&f, acc.Username, password)
@@ -173,7 +176,7 @@ func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, 
 		return err
 	}
 	a.AccountID = acc.ID
-	return m.Store.SetPassword(ctx, acc.ID, hash, oauth.ID{}, a, spends...)
+	return m.Store.SetPassword(ctx, acc.ID, acc.Version, hash, oauth.ID{}, a, spends...)
 }
 
 // LockAccount keeps a user out and ends the user's sessions. *Forbidden where that would leave no admin.
@@ -187,30 +190,34 @@ func (m *Manager) UnlockAccount(ctx context.Context, id oauth.ID) error {
 }
 
 func (m *Manager) setLocked(ctx context.Context, id oauth.ID, locked bool, event store.Event) error {
-	before, err := m.accountToChange(ctx, id)
-	if err != nil {
-		return err
-	}
-	after := before
-	after.Locked = locked
-	a, err := m.accountAudit(event, &before, &after, "")
-	if err != nil {
-		return err
-	}
-	return keepsAdmin(m.Store.SetLocked(ctx, id, locked, a))
+	return retry(ctx, func() error {
+		before, err := m.accountToChange(ctx, id)
+		if err != nil {
+			return err
+		}
+		after := before
+		after.Locked = locked
+		a, err := m.accountAudit(event, &before, &after, "")
+		if err != nil {
+			return err
+		}
+		return keepsAdmin(m.Store.SetLocked(ctx, id, before.Version, locked, a))
+	})
 }
 
 // RemoveAccount removes a user and all that hangs off the account. *Forbidden where that would leave no admin.
 func (m *Manager) RemoveAccount(ctx context.Context, id oauth.ID) error {
-	acc, err := m.accountToChange(ctx, id)
-	if err != nil {
-		return err
-	}
-	a, err := m.accountAudit(store.EventAccountRemoved, &acc, nil, acc.Username)
-	if err != nil {
-		return err
-	}
-	return keepsAdmin(m.Store.RemoveAccount(ctx, id, a))
+	return retry(ctx, func() error {
+		acc, err := m.accountToChange(ctx, id)
+		if err != nil {
+			return err
+		}
+		a, err := m.accountAudit(store.EventAccountRemoved, &acc, nil, acc.Username)
+		if err != nil {
+			return err
+		}
+		return keepsAdmin(m.Store.RemoveAccount(ctx, id, acc.Version, a))
+	})
 }
 
 // WithdrawConsent takes back what a user agreed to for a client, and ends what the client was given.

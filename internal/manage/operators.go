@@ -32,17 +32,19 @@ func (m *Manager) setRole(ctx context.Context, id oauth.ID, role oauth.Role) err
 	if err := m.mustBeAdmin("say who is an operator"); err != nil {
 		return err
 	}
-	before, err := m.accountToChange(ctx, id)
-	if err != nil || before.Role == role {
-		return err
-	}
-	after := before
-	after.Role = role
-	a, err := m.accountAudit(store.EventRoleChanged, &before, &after, roleDetail(role))
-	if err != nil {
-		return err
-	}
-	return keepsAdmin(m.Store.SetRole(ctx, id, role, a))
+	return retry(ctx, func() error {
+		before, err := m.accountToChange(ctx, id)
+		if err != nil || before.Role == role {
+			return err
+		}
+		after := before
+		after.Role = role
+		a, err := m.accountAudit(store.EventRoleChanged, &before, &after, roleDetail(role))
+		if err != nil {
+			return err
+		}
+		return keepsAdmin(m.Store.SetRole(ctx, id, before.Version, role, a))
+	})
 }
 
 func roleDetail(role oauth.Role) string {
@@ -59,9 +61,9 @@ func checkRole(role oauth.Role) error {
 	return nil
 }
 
-// keepsAdmin explains what the store means by a conflict where it takes something of an account away.
+// keepsAdmin says what to do where the store refuses to take the last admin away.
 func keepsAdmin(err error) error {
-	if errors.Is(err, store.ErrConflict) {
+	if errors.Is(err, store.ErrLastAdmin) {
 		return &Forbidden{"there would be no admin left: make somebody else an admin first"}
 	}
 	return err

@@ -1,7 +1,9 @@
 package manage
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -114,4 +116,69 @@ func TestTheFirstPairwiseClientIsNoConflictOfItself(t *testing.T) {
 	if _, _, err := at(m, 1).ChangeClient(t.Context(), "web", func(c *oauth.Client) { c.SubjectType = oauth.SubjectPairwise }); err != nil {
 		t.Error(err)
 	}
+}
+
+// busyStore lets somebody else change accounts between the look and the first change.
+type busyStore struct {
+	store.Store
+	meanwhile *sync.Once
+	change    func()
+}
+
+func (s busyStore) SetPassword(ctx context.Context, id oauth.ID, was int64, hash string, keep oauth.ID, a store.Audit, spends ...store.OneTime) error {
+	s.meanwhile.Do(s.change)
+	return s.Store.SetPassword(ctx, id, was, hash, keep, a, spends...)
+}
+
+func (s busyStore) RemoveAccount(ctx context.Context, id oauth.ID, was int64, a store.Audit) error {
+	s.meanwhile.Do(s.change)
+	return s.Store.RemoveAccount(ctx, id, was, a)
+}
+
+func TestAnOperatorsPasswordDoesNotLandOnWhoBecameAnAdminMeanwhile(t *testing.T) {
+	m, acc := busyManager(t)
+	m.Role = oauth.RoleOperator
+	var forbidden *Forbidden
+	if err := m.SetPassword(t.Context(), acc.ID, "three blind mice"); !errors.As(err, &forbidden) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestARemovalOfOneVersionDoesNotRemoveALaterOne(t *testing.T) {
+	m, acc := busyManager(t)
+	m.IfVersion = acc.Version
+	var conflict *Conflict
+	if err := m.RemoveAccount(t.Context(), acc.ID); !errors.As(err, &conflict) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestARemovalOfWhicheverVersionIsTriedAgain(t *testing.T) {
+	m, acc := busyManager(t)
+	if err := m.RemoveAccount(t.Context(), acc.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// busyManager has an account that becomes an admin while somebody else changes it.
+func busyManager(t *testing.T) (*Manager, oauth.Account) {
+	t.Helper()
+	m, _ := newManager(t)
+	acc, err := m.CreateAccount(t.Context(), oauth.Account{Username: "busy"}, "seven green bicycles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := m.CreateAccount(t.Context(), oauth.Account{Username: "other"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick := *m
+	m.Store = busyStore{m.Store, &sync.Once{}, func() {
+		for _, id := range []oauth.ID{acc.ID, other.ID} {
+			if err := quick.SetRole(t.Context(), id, oauth.RoleAdmin); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	return m, acc
 }

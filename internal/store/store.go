@@ -21,6 +21,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: somebody else changed or created it first; read again and decide again.
 	ErrConflict = errors.New("changed by somebody else")
+	// ErrLastAdmin: nobody would be left who may administer the server.
+	ErrLastAdmin = errors.New("the last admin")
 	// ErrEnded: the session (or account, or client) that this hangs off is over.
 	ErrEnded = errors.New("ended")
 )
@@ -128,9 +130,10 @@ type Accounts interface {
 	// UpdateAccount replaces user name, name, e-mail address, external ID and attributes of the version was,
 	// and nothing else: no role, lock or password.
 	UpdateAccount(ctx context.Context, acc oauth.Account, was int64, a Audit) error
-	// SetRole gives the account a role, or takes it (empty). It, SetLocked, RemoveAccount and AdmitOperator are an
-	// ErrConflict where they would take away the last admin who is not locked, also where many are taken away at once.
-	SetRole(ctx context.Context, id oauth.ID, role oauth.Role, a Audit) error
+	// SetRole gives the account of the version was (0 for whichever, as in all that follow) a role, or takes it (empty):
+	// ErrConflict where the account has another. It, SetLocked, RemoveAccount and AdmitOperator are an ErrLastAdmin where
+	// they would take away the last admin who is not locked, also where many are taken away at once.
+	SetRole(ctx context.Context, id oauth.ID, was int64, role oauth.Role, a Audit) error
 	// AdmitOperator spends the link and, in the same transaction, creates the account (was is 0; ErrConflict where its
 	// user name is taken) or sets password hash and role of the version was and unlocks it, ending what hung off it as
 	// SetPassword does. A *SpentError where the link was used before.
@@ -138,14 +141,14 @@ type Accounts interface {
 	// SetPassword replaces the hash and ends every session, delegation, family and token of the account,
 	// save the session keep (zero for none) and what is not offline in it. It spends the values, if any, in the same
 	// transaction: a *SpentError where one of them was used before.
-	SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a Audit, spends ...OneTime) error
+	SetPassword(ctx context.Context, id oauth.ID, was int64, hash string, keep oauth.ID, a Audit, spends ...OneTime) error
 	// UpgradePasswordHash replaces the hash old by one of the same password; it ends nothing, and does
 	// nothing where the hash is not old any more.
 	UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash string) error
 	// SetLocked locks (ending every session, delegation and family of the account) or unlocks.
-	SetLocked(ctx context.Context, id oauth.ID, locked bool, a Audit) error
+	SetLocked(ctx context.Context, id oauth.ID, was int64, locked bool, a Audit) error
 	// RemoveAccount removes the account and all that hangs off it.
-	RemoveAccount(ctx context.Context, id oauth.ID, a Audit) error
+	RemoveAccount(ctx context.Context, id oauth.ID, was int64, a Audit) error
 }
 
 // Sessions are SSO sessions and their children.

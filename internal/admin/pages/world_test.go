@@ -122,7 +122,7 @@ func (w *world) addAccount(username string, role oauth.Role) oauth.Account {
 	acc := oauth.Account{ID: newID(), Username: username, Created: w.now}
 	w.must(w.manager.Store.CreateAccount(w.Context(), acc, store.Audit{}))
 	if role != "" {
-		w.must(w.manager.Store.SetRole(w.Context(), acc.ID, role, store.Audit{}))
+		w.must(w.manager.Store.SetRole(w.Context(), acc.ID, 0, role, store.Audit{}))
 	}
 	acc, err := w.manager.Account(w.Context(), acc.ID)
 	w.must(err)

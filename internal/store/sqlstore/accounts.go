@@ -25,7 +25,7 @@ var (
 	updateAccount = sql(`UPDATE account SET username = $2, username_key = $3, name = $4, email = $5, email_key = $6, attributes = $7,
 		external_id = $8, version = version + 1 WHERE id = $1 AND version = $9`)
 	selectOtherOfName = sql(`SELECT id FROM account WHERE username_key = $1 AND id <> $2`)
-	updatePassword    = sql(`UPDATE account SET password_hash = $2, version = version + 1 WHERE id = $1`)
+	updatePassword    = sql(`UPDATE account SET password_hash = $2, version = version + 1 WHERE id = $1 AND (version = $3 OR $3 = 0)`)
 	lockAccount       = sql(`SELECT id FROM account WHERE id = $1 FOR UPDATE`)
 	upgradeHash       = sql(`UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
 
@@ -132,11 +132,11 @@ func (s *Store) UpdateAccount(ctx context.Context, acc oauth.Account, was int64,
 
 // SetPassword spends the values, replaces the hash and ends every session and family of the account, save the session
 // keep and what is not offline in it.
-func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep oauth.ID, a store.Audit, spends ...store.OneTime) error {
+func (s *Store) SetPassword(ctx context.Context, id oauth.ID, was int64, hash string, keep oauth.ID, a store.Audit, spends ...store.OneTime) error {
 	g := newGate(spends...)
 	return s.db.write(ctx, func(t tx) error {
 		g.ask(t)
-		n, err := t.exec(updatePassword, id[:], hash)
+		n, err := t.exec(updatePassword, id[:], hash, was)
 		if err == nil {
 			err = g.used()
 		}
@@ -144,7 +144,7 @@ func (s *Store) SetPassword(ctx context.Context, id oauth.ID, hash string, keep 
 			return err
 		}
 		if n == 0 {
-			return store.ErrNotFound
+			return conflictOrNotFound(t, selectAccount, id[:])
 		}
 		endAccount(t, id, keep)
 		record(t, a)

@@ -15,12 +15,12 @@ var (
 	lockOperators    = sql(`UPDATE config SET revision = revision WHERE id = 1`)
 	selectOtherAdmin = sql(`SELECT id FROM account WHERE role <> '' AND role = 'admin' AND locked = 0 AND id <> $1 LIMIT 1`)
 
-	updateRole    = sql(`UPDATE account SET role = $2, version = version + 1 WHERE id = $1`)
-	updateLocked  = sql(`UPDATE account SET locked = $2, version = version + 1 WHERE id = $1`)
-	deleteAccount = sql(`DELETE FROM account WHERE id = $1`)
+	updateRole    = sql(`UPDATE account SET role = $2, version = version + 1 WHERE id = $1 AND (version = $3 OR $3 = 0)`)
+	updateLocked  = sql(`UPDATE account SET locked = $3, version = version + 1 WHERE id = $1 AND (version = $2 OR $2 = 0)`)
+	deleteAccount = sql(`DELETE FROM account WHERE id = $1 AND (version = $2 OR $2 = 0)`)
 	// lockUser and deleteUser are the same for whoever is no admin: they need no lock.
-	lockUser   = sql(`UPDATE account SET locked = 1, version = version + 1 WHERE id = $1 AND role <> 'admin'`)
-	deleteUser = sql(`DELETE FROM account WHERE id = $1 AND role <> 'admin'`)
+	lockUser   = sql(`UPDATE account SET locked = 1, version = version + 1 WHERE id = $1 AND (version = $2 OR $2 = 0) AND role <> 'admin'`)
+	deleteUser = sql(`DELETE FROM account WHERE id = $1 AND (version = $2 OR $2 = 0) AND role <> 'admin'`)
 
 	insertOperator = sql(`INSERT INTO account
 		(id, username, username_key, name, email, email_key, locked, password_hash, created, attributes, external_id, role, version)
@@ -33,7 +33,7 @@ func (s *Store) Operators(ctx context.Context) ([]oauth.Account, error) {
 	return list(ctx, s, selectOperators, accountAt)
 }
 
-// keepAdmin is an ErrConflict where the account is the only admin who is not locked. It is ErrNotFound where there is no
+// keepAdmin is an ErrLastAdmin where the account is the only admin who is not locked. It is ErrNotFound where there is no
 // such account. Until the commit nobody else takes an admin away.
 func keepAdmin(t tx, id oauth.ID) error {
 	t.do(lockOperators)
@@ -49,52 +49,50 @@ func keepAdmin(t tx, id oauth.ID) error {
 	case !found:
 		return store.ErrNotFound
 	case admin && !other:
-		return store.ErrConflict
+		return store.ErrLastAdmin
 	}
 	return nil
 }
 
 // SetRole gives the account a role, or takes it.
-func (s *Store) SetRole(ctx context.Context, id oauth.ID, role oauth.Role, a store.Audit) error {
+func (s *Store) SetRole(ctx context.Context, id oauth.ID, was int64, role oauth.Role, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		if role != oauth.RoleAdmin {
 			if err := keepAdmin(t, id); err != nil {
 				return err
 			}
 		}
-		n, err := t.exec(updateRole, id[:], string(role))
-		if err == nil && n == 0 {
-			err = store.ErrNotFound
+		if err := one(t, updateRole, id, string(role), was); err != nil {
+			return err
 		}
 		record(t, a)
-		return err
+		return nil
 	})
 }
 
 // SetLocked locks (ending every session, delegation and family of the account) or unlocks.
-func (s *Store) SetLocked(ctx context.Context, id oauth.ID, locked bool, a store.Audit) error {
+func (s *Store) SetLocked(ctx context.Context, id oauth.ID, was int64, locked bool, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		if locked {
-			if err := takeAway(t, lockUser, updateLocked, id, 1); err != nil {
+			if err := takeAway(t, lockUser, updateLocked, id, was, 1); err != nil {
 				return err
 			}
 			endAccount(t, id, oauth.ID{})
 			record(t, a)
 			return nil
 		}
-		n, err := t.exec(updateLocked, id[:], 0)
-		if err == nil && n == 0 {
-			err = store.ErrNotFound
+		if err := one(t, updateLocked, id, was, 0); err != nil {
+			return err
 		}
 		record(t, a)
-		return err
+		return nil
 	})
 }
 
 // RemoveAccount removes the account and all that hangs off it.
-func (s *Store) RemoveAccount(ctx context.Context, id oauth.ID, a store.Audit) error {
+func (s *Store) RemoveAccount(ctx context.Context, id oauth.ID, was int64, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
-		if err := takeAway(t, deleteUser, deleteAccount, id); err != nil {
+		if err := takeAway(t, deleteUser, deleteAccount, id, was); err != nil {
 			return err
 		}
 		endAccount(t, id, oauth.ID{})
@@ -106,19 +104,24 @@ func (s *Store) RemoveAccount(ctx context.Context, id oauth.ID, a store.Audit) e
 
 // takeAway runs the statement for those who are no admins, and, where that changes nothing, the one for admins after
 // making sure that one is left.
-func takeAway(t tx, user, admin *statement, id oauth.ID, more ...any) error {
-	n, err := t.exec(user, id[:])
+func takeAway(t tx, user, admin *statement, id oauth.ID, was int64, more ...any) error {
+	n, err := t.exec(user, id[:], was)
 	if err != nil || n > 0 {
 		return err
 	}
 	if err := keepAdmin(t, id); err != nil {
 		return err
 	}
-	n, err = t.exec(admin, append([]any{id[:]}, more...)...)
-	if err == nil && n == 0 {
-		err = store.ErrNotFound
+	return one(t, admin, id, append([]any{was}, more...)...)
+}
+
+// one runs a statement that changes one account at a version; where it does not, it says why.
+func one(t tx, s *statement, id oauth.ID, more ...any) error {
+	n, err := t.exec(s, append([]any{id[:]}, more...)...)
+	if err != nil || n > 0 {
+		return err
 	}
-	return err
+	return conflictOrNotFound(t, selectAccount, id[:])
 }
 
 // AdmitOperator spends the link and makes the account an operator: a new one, or the version was.

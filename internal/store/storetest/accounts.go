@@ -8,12 +8,13 @@ import (
 )
 
 var accountTests = map[string]func(*fixture){
-	"accounts":       testAccounts,
-	"user names":     testUserNames,
-	"list accounts":  testListAccounts,
-	"update account": testUpdateAccount,
-	"passwords":      testPasswords,
-	"lock":           testLock,
+	"accounts":             testAccounts,
+	"versions of accounts": testAccountVersions,
+	"user names":           testUserNames,
+	"list accounts":        testListAccounts,
+	"update account":       testUpdateAccount,
+	"passwords":            testPasswords,
+	"lock":                 testLock,
 }
 
 func testAccounts(f *fixture) {
@@ -29,10 +30,10 @@ func testAccounts(f *fixture) {
 	f.want("unknown account", err, store.ErrNotFound)
 	_, err = f.st.AccountByName(ctx, "nobody-"+newID().String())
 	f.want("unknown name", err, store.ErrNotFound)
-	f.must(f.st.RemoveAccount(ctx, acc.ID, store.Audit{}))
+	f.must(f.st.RemoveAccount(ctx, acc.ID, 0, store.Audit{}))
 	_, err = f.st.Account(ctx, acc.ID)
 	f.want("removed account", err, store.ErrNotFound)
-	f.want("RemoveAccount again", f.st.RemoveAccount(ctx, acc.ID, store.Audit{}), store.ErrNotFound)
+	f.want("RemoveAccount again", f.st.RemoveAccount(ctx, acc.ID, 0, store.Audit{}), store.ErrNotFound)
 }
 
 func testUserNames(f *fixture) {
@@ -111,8 +112,8 @@ func testUpdateAccount(f *fixture) {
 func testPasswords(f *fixture) {
 	ctx := f.Context()
 	acc := f.account()
-	f.must(f.st.SetPassword(ctx, acc.ID, "second", oauth.ID{}, store.Audit{}))
-	f.want("unknown account", f.st.SetPassword(ctx, newID(), "x", oauth.ID{}, store.Audit{}), store.ErrNotFound)
+	f.must(f.st.SetPassword(ctx, acc.ID, 0, "second", oauth.ID{}, store.Audit{}))
+	f.want("unknown account", f.st.SetPassword(ctx, newID(), 0, "x", oauth.ID{}, store.Audit{}), store.ErrNotFound)
 	s := f.session(acc)
 	f.must(f.st.UpgradePasswordHash(ctx, acc.ID, "not the hash", "third"))
 	got, err := f.st.Account(ctx, acc.ID)
@@ -129,7 +130,7 @@ func testLock(f *fixture) {
 	ctx := f.Context()
 	acc := f.account()
 	a := f.audit(store.EventAccountLocked)
-	f.must(f.st.SetLocked(ctx, acc.ID, true, a))
+	f.must(f.st.SetLocked(ctx, acc.ID, 0, true, a))
 	if !f.hasAudit(a) {
 		f.Error("the lock was not recorded")
 	}
@@ -137,7 +138,31 @@ func testLock(f *fixture) {
 	f.must(err)
 	f.same("locked", got.Locked, true)
 	f.want("session of a locked account", f.st.StartSession(ctx, 1, f.newSession(acc), nil, nil, store.Audit{}), store.ErrEnded)
-	f.must(f.st.SetLocked(ctx, acc.ID, false, store.Audit{}))
+	f.must(f.st.SetLocked(ctx, acc.ID, 0, false, store.Audit{}))
 	f.session(acc)
-	f.want("unknown account", f.st.SetLocked(ctx, newID(), true, store.Audit{}), store.ErrNotFound)
+	f.want("unknown account", f.st.SetLocked(ctx, newID(), 0, true, store.Audit{}), store.ErrNotFound)
+}
+
+// testAccountVersions: what is meant for one version changes no other, of whoever is an admin and of whoever is not.
+func testAccountVersions(f *fixture) {
+	ctx := f.Context()
+	f.admin() // so that the other admin is not the last one
+	for _, acc := range []oauth.Account{f.account(), f.admin()} {
+		s, old := f.session(acc), f.stored(acc.ID).Version
+		f.must(f.st.SetRole(ctx, acc.ID, old, oauth.RoleViewer, store.Audit{}))
+		f.must(f.st.SetRole(ctx, acc.ID, old+1, acc.Role, store.Audit{}))
+		spend := f.oneTime("link")
+		f.want("password", f.st.SetPassword(ctx, acc.ID, old, "other", oauth.ID{}, store.Audit{}, spend), store.ErrConflict)
+		f.want("role", f.st.SetRole(ctx, acc.ID, old, oauth.RoleOperator, store.Audit{}), store.ErrConflict)
+		f.want("lock", f.st.SetLocked(ctx, acc.ID, old, true, store.Audit{}), store.ErrConflict)
+		f.want("unlock", f.st.SetLocked(ctx, acc.ID, old, false, store.Audit{}), store.ErrConflict)
+		f.want("removal", f.st.RemoveAccount(ctx, acc.ID, old, store.Audit{}), store.ErrConflict)
+		now := f.stored(acc.ID)
+		f.same("version", now.Version, old+2)
+		f.same("hash", now.PasswordHash, acc.PasswordHash)
+		f.want("its session", f.sessionError(s.ID), nil)
+		f.must(f.st.SetPassword(ctx, acc.ID, old+2, "other", oauth.ID{}, store.Audit{}, spend)) // nothing was spent
+		f.must(f.st.SetLocked(ctx, acc.ID, old+3, true, store.Audit{}))
+		f.must(f.st.RemoveAccount(ctx, acc.ID, old+4, store.Audit{}))
+	}
 }

@@ -155,20 +155,20 @@ func testEndings(f *fixture) {
 			return f.st.WithdrawConsent(ctx, w.ann.ID, w.x.ID, store.Audit{})
 		}, []string{"ann x", "code s1 x", "code s2 x", "offline s1 x", "s1 x", "s2 x"}},
 		{"password changed", func(w *world) error {
-			return f.st.SetPassword(ctx, w.ann.ID, "new", none, store.Audit{})
+			return f.st.SetPassword(ctx, w.ann.ID, 0, "new", none, store.Audit{})
 		}, ann},
 		{"password changed, one session kept", func(w *world) error {
-			return f.st.SetPassword(ctx, w.ann.ID, "new", w.s1.ID, store.Audit{})
+			return f.st.SetPassword(ctx, w.ann.ID, 0, "new", w.s1.ID, store.Audit{})
 		}, append(s2, "offline s1 x")},
 		{"account locked", func(w *world) error {
-			return f.st.SetLocked(ctx, w.ann.ID, true, store.Audit{})
+			return f.st.SetLocked(ctx, w.ann.ID, 0, true, store.Audit{})
 		}, append(ann, "ann x", "ann y")},
 		{"account locked and unlocked: consents are there again", func(w *world) error {
-			f.must(f.st.SetLocked(ctx, w.ann.ID, true, store.Audit{}))
-			return f.st.SetLocked(ctx, w.ann.ID, false, store.Audit{})
+			f.must(f.st.SetLocked(ctx, w.ann.ID, 0, true, store.Audit{}))
+			return f.st.SetLocked(ctx, w.ann.ID, 0, false, store.Audit{})
 		}, ann},
 		{"account removed", func(w *world) error {
-			return f.st.RemoveAccount(ctx, w.ann.ID, store.Audit{})
+			return f.st.RemoveAccount(ctx, w.ann.ID, 0, store.Audit{})
 		}, append(ann, "ann x", "ann y")},
 		{"client disabled", func(w *world) error {
 			w.x.Disabled = true

@@ -217,7 +217,7 @@ func testRedeemEnded(f *fixture) {
 		"idle for long": func(_ oauth.Session, _ oauth.Delegation, _ *oauth.Family, now *time.Time) { *now = now.Add(time.Hour) },
 		"expired":       func(s oauth.Session, _ oauth.Delegation, _ *oauth.Family, now *time.Time) { *now = s.Expires },
 		"account locked": func(s oauth.Session, _ oauth.Delegation, _ *oauth.Family, _ *time.Time) {
-			f.must(f.st.SetLocked(ctx, s.AccountID, true, store.Audit{}))
+			f.must(f.st.SetLocked(ctx, s.AccountID, 0, true, store.Audit{}))
 		},
 		"client removed": func(_ oauth.Session, d oauth.Delegation, _ *oauth.Family, _ *time.Time) {
 			f.must(f.st.RemoveClient(ctx, d.ClientID, store.Audit{}))

@@ -59,10 +59,10 @@ func testDelegateEnded(f *fixture) {
 		"idle for long": func(_ oauth.Session, _ *oauth.Client, now *time.Time) { *now = now.Add(time.Hour) },
 		"expired":       func(s oauth.Session, _ *oauth.Client, now *time.Time) { *now = s.Expires },
 		"account locked": func(s oauth.Session, _ *oauth.Client, _ *time.Time) {
-			f.must(f.st.SetLocked(ctx, s.AccountID, true, store.Audit{}))
+			f.must(f.st.SetLocked(ctx, s.AccountID, 0, true, store.Audit{}))
 		},
 		"account removed": func(s oauth.Session, _ *oauth.Client, _ *time.Time) {
-			f.must(f.st.RemoveAccount(ctx, s.AccountID, store.Audit{}))
+			f.must(f.st.RemoveAccount(ctx, s.AccountID, 0, store.Audit{}))
 		},
 		"client removed": func(_ oauth.Session, c *oauth.Client, _ *time.Time) {
 			f.must(f.st.RemoveClient(ctx, c.ID, store.Audit{}))
@@ -109,7 +109,7 @@ func testConsent(f *fixture) {
 	got, err = f.st.Standing(ctx, s.CookieHash, c.ID)
 	f.must(err)
 	f.same("withdrawn consent", got.Consent, (*oauth.Consent)(nil))
-	f.must(f.st.RemoveAccount(ctx, s.AccountID, store.Audit{}))
+	f.must(f.st.RemoveAccount(ctx, s.AccountID, 0, store.Audit{}))
 	f.want("consent of nobody", grant(f.now, "read"), store.ErrEnded)
 }
 

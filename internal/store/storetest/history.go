@@ -31,7 +31,7 @@ func testHistory(f *fixture) {
 	change(store.KindProfile, "", func(a store.Audit) error { return f.st.PutProfile(ctx, oauth.DefaultProfile(), 1, a) })
 	change(store.KindKeys, "", func(a store.Audit) error { return f.st.ReplaceKeys(ctx, nil, []token.WrappedKey{key}, a) })
 	change(store.KindAccount, acc.ID.String(), func(a store.Audit) error { return f.st.UpdateAccount(ctx, acc, 1, a) })
-	change(store.KindAccount, acc.ID.String(), func(a store.Audit) error { return f.st.SetLocked(ctx, acc.ID, true, a) })
+	change(store.KindAccount, acc.ID.String(), func(a store.Audit) error { return f.st.SetLocked(ctx, acc.ID, 0, true, a) })
 	change(store.KindClient, "other", func(a store.Audit) error { return f.st.Record(ctx, a) })
 	change(store.KindClient, "app", func(a store.Audit) error { return f.st.RemoveClient(ctx, "app", a) })
 	refused := f.audit(store.EventClientChanged)

@@ -29,11 +29,11 @@ func testManyCallers(f *fixture) {
 			}
 			switch i {
 			case 0, 1:
-				if err := f.st.SetLocked(ctx, acc.ID, round%2 == 0, store.Audit{}); err != nil {
+				if err := f.st.SetLocked(ctx, acc.ID, 0, round%2 == 0, store.Audit{}); err != nil {
 					return err
 				}
 			case 2:
-				if err := f.st.SetPassword(ctx, acc.ID, "new", oauth.ID{}, store.Audit{}); err != nil {
+				if err := f.st.SetPassword(ctx, acc.ID, 0, "new", oauth.ID{}, store.Audit{}); err != nil {
 					return err
 				}
 			case 3:

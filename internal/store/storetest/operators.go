@@ -24,7 +24,7 @@ var operatorTests = map[string]func(*fixture){
 func (f *fixture) admin() oauth.Account {
 	f.Helper()
 	acc := f.account()
-	f.must(f.st.SetRole(f.Context(), acc.ID, oauth.RoleAdmin, store.Audit{}))
+	f.must(f.st.SetRole(f.Context(), acc.ID, 0, oauth.RoleAdmin, store.Audit{}))
 	acc.Role, acc.Version = oauth.RoleAdmin, 2
 	return acc
 }
@@ -41,7 +41,7 @@ func testRoles(f *fixture) {
 	f.admin()
 	acc := f.account()
 	a := f.audit(store.EventRoleChanged)
-	f.must(f.st.SetRole(ctx, acc.ID, oauth.RoleViewer, a))
+	f.must(f.st.SetRole(ctx, acc.ID, 0, oauth.RoleViewer, a))
 	if !f.hasAudit(a) {
 		f.Error("the role was not recorded")
 	}
@@ -51,10 +51,10 @@ func testRoles(f *fixture) {
 	f.must(err)
 	f.same("account by name", got, acc)
 	f.same("is an operator", f.isOperator(acc.ID), true)
-	f.must(f.st.SetRole(ctx, acc.ID, "", store.Audit{}))
+	f.must(f.st.SetRole(ctx, acc.ID, 0, "", store.Audit{}))
 	f.same("is an operator without a role", f.isOperator(acc.ID), false)
 	for _, role := range oauth.Roles {
-		f.want("unknown account", f.st.SetRole(ctx, newID(), role, store.Audit{}), store.ErrNotFound)
+		f.want("unknown account", f.st.SetRole(ctx, newID(), 0, role, store.Audit{}), store.ErrNotFound)
 	}
 }
 
@@ -114,7 +114,7 @@ func testAdmitAccount(f *fixture) {
 	s := f.session(acc)
 	to := oauth.Account{ID: acc.ID, Username: "not this", PasswordHash: "new", Role: oauth.RoleAdmin}
 	f.want("another version", f.st.AdmitOperator(ctx, to, 2, link, store.Audit{}), store.ErrConflict)
-	f.must(f.st.SetLocked(ctx, acc.ID, true, store.Audit{}))
+	f.must(f.st.SetLocked(ctx, acc.ID, 0, true, store.Audit{}))
 	f.must(f.st.AdmitOperator(ctx, to, 2, link, store.Audit{}))
 	acc.PasswordHash, acc.Role, acc.Version = "new", oauth.RoleAdmin, 3
 	f.same("account", f.stored(acc.ID), acc)
@@ -131,10 +131,10 @@ func testAdmitAccount(f *fixture) {
 func testPasswordByLink(f *fixture) {
 	ctx := f.Context()
 	acc, link := f.account(), f.oneTime("link")
-	f.must(f.st.SetPassword(ctx, acc.ID, "first", oauth.ID{}, store.Audit{}, link))
+	f.must(f.st.SetPassword(ctx, acc.ID, 0, "first", oauth.ID{}, store.Audit{}, link))
 	s := f.session(acc)
 	a := f.audit(store.EventPasswordChanged)
-	f.wantSpent("the link again", f.st.SetPassword(ctx, acc.ID, "second", oauth.ID{}, a, f.oneTime("other"), link), "link")
+	f.wantSpent("the link again", f.st.SetPassword(ctx, acc.ID, 0, "second", oauth.ID{}, a, f.oneTime("other"), link), "link")
 	f.same("hash", f.stored(acc.ID).PasswordHash, "first")
 	f.want("session", f.sessionError(s.ID), nil)
 	if f.hasAudit(a) {
@@ -223,32 +223,32 @@ func testTallies(f *fixture) {
 func testLastAdmin(f *fixture) {
 	ctx := f.Context()
 	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), nil))
-	f.must(f.st.SetRole(ctx, f.account().ID, oauth.RoleOperator, store.Audit{})) // where there is no admin, none is taken away
+	f.must(f.st.SetRole(ctx, f.account().ID, 0, oauth.RoleOperator, store.Audit{})) // where there is no admin, none is taken away
 	admin, other, user := f.admin(), f.admin(), f.account()
 	ways := map[string]func(acc oauth.Account) error{
-		"another role": func(acc oauth.Account) error { return f.st.SetRole(ctx, acc.ID, oauth.RoleOperator, store.Audit{}) },
-		"no role":      func(acc oauth.Account) error { return f.st.SetRole(ctx, acc.ID, "", store.Audit{}) },
-		"lock":         func(acc oauth.Account) error { return f.st.SetLocked(ctx, acc.ID, true, store.Audit{}) },
-		"removal":      func(acc oauth.Account) error { return f.st.RemoveAccount(ctx, acc.ID, store.Audit{}) },
+		"another role": func(acc oauth.Account) error { return f.st.SetRole(ctx, acc.ID, 0, oauth.RoleOperator, store.Audit{}) },
+		"no role":      func(acc oauth.Account) error { return f.st.SetRole(ctx, acc.ID, 0, "", store.Audit{}) },
+		"lock":         func(acc oauth.Account) error { return f.st.SetLocked(ctx, acc.ID, 0, true, store.Audit{}) },
+		"removal":      func(acc oauth.Account) error { return f.st.RemoveAccount(ctx, acc.ID, 0, store.Audit{}) },
 		"link to a lower role": func(acc oauth.Account) error {
 			acc.Role = oauth.RoleViewer
 			return f.st.AdmitOperator(ctx, acc, acc.Version, f.oneTime("link"), store.Audit{})
 		},
 	}
-	f.must(f.st.SetLocked(ctx, other.ID, true, store.Audit{}))
-	f.must(f.st.SetLocked(ctx, user.ID, true, store.Audit{}))
+	f.must(f.st.SetLocked(ctx, other.ID, 0, true, store.Audit{}))
+	f.must(f.st.SetLocked(ctx, user.ID, 0, true, store.Audit{}))
 	s := f.session(admin)
 	for what, way := range ways {
-		f.want(what+" of the last admin", way(f.stored(admin.ID)), store.ErrConflict)
+		f.want(what+" of the last admin", way(f.stored(admin.ID)), store.ErrLastAdmin)
 	}
 	f.want("session of the last admin", f.sessionError(s.ID), nil)
 	f.same("the last admin", f.stored(admin.ID), admin)
-	f.must(f.st.SetRole(ctx, admin.ID, oauth.RoleAdmin, store.Audit{}))
+	f.must(f.st.SetRole(ctx, admin.ID, 0, oauth.RoleAdmin, store.Audit{}))
 	for what, way := range ways {
 		second := f.admin()
 		f.want(what+" of one of two", way(second), nil)
 	}
-	f.want("removal of a locked admin", f.st.RemoveAccount(ctx, other.ID, store.Audit{}), nil)
+	f.want("removal of a locked admin", f.st.RemoveAccount(ctx, other.ID, 0, store.Audit{}), nil)
 }
 
 // raceLastAdmin: of two admins who take each other away at once, in any of the ways, one stays.
@@ -261,20 +261,20 @@ func raceLastAdmin(f *fixture) {
 		n := f.winners(race(2, func(i int) error {
 			switch victim := pair[1-i].ID; (round + i*round/3) % 3 {
 			case 0:
-				return f.st.SetRole(ctx, victim, "", store.Audit{})
+				return f.st.SetRole(ctx, victim, 0, "", store.Audit{})
 			case 1:
-				return f.st.SetLocked(ctx, victim, true, store.Audit{})
+				return f.st.SetLocked(ctx, victim, 0, true, store.Audit{})
 			default:
-				return f.st.RemoveAccount(ctx, victim, store.Audit{})
+				return f.st.RemoveAccount(ctx, victim, 0, store.Audit{})
 			}
-		}), store.ErrConflict)
+		}), store.ErrLastAdmin)
 		f.same("winners", n, 1)
 		left = f.onlyAdmin()
 	}
 	pair := []oauth.Account{left, f.admin()}
 	f.winners(race(racers, func(i int) error {
-		return f.st.SetRole(ctx, pair[i%2].ID, oauth.RoleViewer, store.Audit{})
-	}), store.ErrConflict)
+		return f.st.SetRole(ctx, pair[i%2].ID, 0, oauth.RoleViewer, store.Audit{})
+	}), store.ErrLastAdmin)
 	f.onlyAdmin()
 }
 
@@ -314,7 +314,7 @@ func raceAdmitOperator(f *fixture) {
 func raceSetPassword(f *fixture) {
 	acc, link := f.account(), f.oneTime("link")
 	n := f.winnersOfLink(race(racers, func(i int) error {
-		return f.st.SetPassword(f.Context(), acc.ID, "new", oauth.ID{}, store.Audit{}, link)
+		return f.st.SetPassword(f.Context(), acc.ID, 0, "new", oauth.ID{}, store.Audit{}, link)
 	}))
 	f.same("winners", n, 1)
 	f.same("version", f.stored(acc.ID).Version, acc.Version+1)

@@ -178,14 +178,14 @@ func raceStartSessionLock(f *fixture) {
 		ids := make([]oauth.ID, racers)
 		f.winners(race(racers, func(i int) error {
 			if i == racers/2 {
-				return f.st.SetLocked(f.Context(), acc.ID, true, store.Audit{})
+				return f.st.SetLocked(f.Context(), acc.ID, 0, true, store.Audit{})
 			}
 			s := f.newSession(acc)
 			ids[i] = s.ID
 			return f.st.StartSession(f.Context(), 1, s, nil, nil, store.Audit{})
 		}), store.ErrEnded)
 		// A session that was left behind would be there again with the account.
-		f.must(f.st.SetLocked(f.Context(), acc.ID, false, store.Audit{}))
+		f.must(f.st.SetLocked(f.Context(), acc.ID, 0, false, store.Audit{}))
 		for _, id := range ids {
 			f.want("session", f.sessionError(id), store.ErrNotFound)
 		}

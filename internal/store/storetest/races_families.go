@@ -154,13 +154,13 @@ func (f *fixture) endings() map[string]ending {
 	ctx := f.Context()
 	return map[string]ending{
 		"SetLocked": func(s oauth.Session, _ oauth.Client) error {
-			if err := f.st.SetLocked(ctx, s.AccountID, true, store.Audit{}); err != nil {
+			if err := f.st.SetLocked(ctx, s.AccountID, 0, true, store.Audit{}); err != nil {
 				return err
 			}
-			return f.st.SetLocked(ctx, s.AccountID, false, store.Audit{})
+			return f.st.SetLocked(ctx, s.AccountID, 0, false, store.Audit{})
 		},
 		"SetPassword": func(s oauth.Session, _ oauth.Client) error {
-			return f.st.SetPassword(ctx, s.AccountID, "new", oauth.ID{}, store.Audit{})
+			return f.st.SetPassword(ctx, s.AccountID, 0, "new", oauth.ID{}, store.Audit{})
 		},
 		"WithdrawConsent": func(s oauth.Session, c oauth.Client) error {
 			return f.st.WithdrawConsent(ctx, s.AccountID, c.ID, store.Audit{})
@@ -223,7 +223,7 @@ func raceRedeemEnding(f *fixture) {
 		if err != nil {
 			return err
 		}
-		if err := f.st.RemoveAccount(ctx, acc.ID, store.Audit{}); err != nil {
+		if err := f.st.RemoveAccount(ctx, acc.ID, 0, store.Audit{}); err != nil {
 			return err
 		}
 		return f.st.CreateAccount(ctx, acc, store.Audit{})

@@ -171,7 +171,7 @@ func testRenewSession(f *fixture) {
 	f.want("with another account", f.st.RenewSession(ctx, 1, strange, nil, nil, store.Audit{}), store.ErrEnded)
 	f.want("with a password that was just changed", f.st.RenewSession(ctx, 2, s, nil, nil, store.Audit{}), store.ErrEnded)
 	f.want("unknown session", f.st.RenewSession(ctx, 1, f.newSession(acc), nil, nil, store.Audit{}), store.ErrEnded)
-	f.must(f.st.SetLocked(ctx, acc.ID, true, store.Audit{}))
+	f.must(f.st.SetLocked(ctx, acc.ID, 0, true, store.Audit{}))
 	f.want("locked account", f.st.RenewSession(ctx, 1, s, nil, nil, store.Audit{}), store.ErrEnded)
 }
 
