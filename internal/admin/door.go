@@ -11,7 +11,8 @@
 // so there is nothing to forge there; they speak no CORS, since no page of another origin has business with them.
 // What a caller may do is said once, by operation, in package manage; what is not said there, nobody may.
 // Not met: browsers send cookies to every port of a host, so whoever serves https on another port of the door's own host
-// gets the operators' cookies. Where others do, give the door a host of its own.
+// gets the operators' cookies; on localhost also who serves http there, as Chromium takes that for secure. Where others do,
+// give the door a host of its own.
 package admin
 
 import (

@@ -171,6 +171,9 @@ func (p *Pages) exportAudit(c *route.Call) error {
 	if len(f.Faults) > 0 {
 		return f.Faults
 	}
+	if c.R.Method == http.MethodHead {
+		return nil // its length is known only at the end of the whole log
+	}
 	format := q.Get("format")
 	w := &lateWriter{w: c.W, begin: func(h http.Header) {
 		types := map[string]string{"csv": "text/csv; charset=utf-8", "json": "application/json"}
