@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -220,37 +221,41 @@ func operationsOf(sent map[string]any) ([]operation, error) {
 	return body.Operations, nil
 }
 
-// update makes an account what a User says: its fields in one step, and then, where they differ, password and lock.
+// update makes an account what a User says. What may be refused comes before anything is changed (RFC 7644 §3.5.2): the
+// password is judged, and a lock, which is what a directory wants most, is the first step; then come fields, password, unlock.
 func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 	m, err := changing(c, &acc)
 	if err != nil {
 		return err
 	}
 	m.IfVersion = acc.Version // all that follows was decided by it
-	ctx := c.R.Context()
-	want := accountOf(acc, u)
-	if !sameFields(&acc, &want) {
-		_, _, err := m.ChangeAccount(ctx, acc.ID, func(a *oauth.Account) {
-			a.Username, a.Name, a.Email = want.Username, want.Name, want.Email
-			a.ExternalID, a.Attributes = want.ExternalID, want.Attributes
-		})
-		if err != nil {
-			return taken(ctx, m, acc.ID, want, err)
+	ctx, want, password := c.R.Context(), accountOf(acc, u), textOf(u, "password")
+	if password != "" && isPassword(m, &acc, password) {
+		password = ""
+	}
+	if password != "" {
+		if err := authn.CheckNewPassword(want.Username, password); err != nil {
+			return manage.Invalid{{Field: "password", Problem: err.Error()}}
+		}
+	}
+	active, said := u["active"].(bool)
+	if said && !active && !acc.Locked {
+		if err := m.LockAccount(ctx, acc.ID); err != nil {
+			return err
 		}
 		m.IfVersion = 0 // what follows belongs to it
 	}
-	if password := textOf(u, "password"); password != "" && !isPassword(m, &acc, password) {
+	if err := changeFields(ctx, m, acc, want); err != nil {
+		return err
+	}
+	if password != "" {
 		if err := m.SetPassword(ctx, acc.ID, password); err != nil {
 			return err
 		}
 		m.IfVersion = 0
 	}
-	if active, said := u["active"].(bool); said && active == acc.Locked {
-		lock := m.LockAccount
-		if active {
-			lock = m.UnlockAccount
-		}
-		if err := lock(ctx, acc.ID); err != nil {
+	if said && active && acc.Locked {
+		if err := m.UnlockAccount(ctx, acc.ID); err != nil {
 			return err
 		}
 	}
@@ -259,6 +264,22 @@ func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 		return err
 	}
 	return s.answerUser(c, http.StatusOK, &now)
+}
+
+// changeFields changes those that a User names; what the manager does then belongs to it.
+func changeFields(ctx context.Context, m *manage.Manager, acc, want oauth.Account) error {
+	if sameFields(&acc, &want) {
+		return nil
+	}
+	_, _, err := m.ChangeAccount(ctx, acc.ID, func(a *oauth.Account) {
+		a.Username, a.Name, a.Email = want.Username, want.Name, want.Email
+		a.ExternalID, a.Attributes = want.ExternalID, want.Attributes
+	})
+	if err != nil {
+		return taken(ctx, m, acc.ID, want, err)
+	}
+	m.IfVersion = 0
+	return nil
 }
 
 // isPassword tells whether the account has the password already: a directory that sends it each time must not sign the

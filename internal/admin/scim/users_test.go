@@ -88,6 +88,26 @@ func TestARoleIsNothingThatSCIMSets(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsRefusedChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	ann, boss := w.add(bare("ann")), w.add(bare("boss"))
+	parsed, err := oauth.ParseID(boss)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.m.SetRole(t.Context(), parsed, oauth.RoleAdmin); err != nil {
+		t.Fatal(err)
+	}
+	nickname := `{"op":"add","path":"nickName","value":"x"}`
+	w.want(400, "PATCH", "/Users/"+ann, patchOf(nickname+`,{"op":"replace","path":"active","value":false},{"op":"add","path":"password","value":"short"}`))
+	w.want(403, "PATCH", "/Users/"+boss, patchOf(nickname+`,{"op":"replace","path":"active","value":false}`)) // the last admin
+	for _, id := range []string{ann, boss} {
+		if u := w.want(200, "GET", "/Users/"+id, ""); u["nickName"] != nil || u["active"] != true {
+			t.Errorf("got %v", u)
+		}
+	}
+}
+
 func TestOperatorsAreChangedByAdminsAlone(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(strings.Replace(bare("boss"), `"userName"`, `"password":"three blind mice","userName"`, 1))
