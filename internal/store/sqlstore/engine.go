@@ -37,8 +37,9 @@ type engine interface {
 	// they were run again.
 	appending(ctx context.Context, verb func(tx) error) error
 	now(ctx context.Context) (time.Time, error)
-	// analyze has the database look at what it holds, after many rows came at once: it plans by that.
-	analyze(ctx context.Context) error
+	// analyze has the database look at tables to which many rows came at once: it plans by that. Not at others: to know
+	// that a table is empty makes for plans that are wrong when it fills.
+	analyze(ctx context.Context, tables ...string) error
 	// durability is the setting that makes a commit wait for the disk.
 	durability(ctx context.Context) (string, error)
 	close() error

@@ -52,7 +52,7 @@ func (s *Store) Fill(ctx context.Context, accounts []oauth.Account, sessions []o
 	if err != nil {
 		return err
 	}
-	return s.db.analyze(ctx)
+	return s.db.analyze(ctx, "account", "session", "delegation")
 }
 
 // FillClients stores many clients fast, as Fill does.
@@ -76,7 +76,7 @@ func (s *Store) FillClients(ctx context.Context, clients []oauth.Client) error {
 	if err != nil {
 		return err
 	}
-	return s.db.analyze(ctx)
+	return s.db.analyze(ctx, "client", "client_text")
 }
 
 func inBatches[T any](list []T, write func([]T) error) error {

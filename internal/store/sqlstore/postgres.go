@@ -255,8 +255,8 @@ func (e *postgresEngine) durability(ctx context.Context) (string, error) {
 	return value, nil
 }
 
-func (e *postgresEngine) analyze(ctx context.Context) error {
-	_, err := e.pool.Exec(ctx, "ANALYZE")
+func (e *postgresEngine) analyze(ctx context.Context, tables ...string) error {
+	_, err := e.pool.Exec(ctx, "ANALYZE "+strings.Join(tables, ", "))
 	return err
 }
 

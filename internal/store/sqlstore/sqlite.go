@@ -151,7 +151,7 @@ func (e *sqliteEngine) durability(ctx context.Context) (value string, err error)
 }
 
 // analyze does nothing: SQLite takes whatever key fits, and that is what is wanted.
-func (e *sqliteEngine) analyze(context.Context) error { return nil }
+func (e *sqliteEngine) analyze(context.Context, ...string) error { return nil }
 
 func (e *sqliteEngine) close() error {
 	err := e.writer.close()
