@@ -255,14 +255,14 @@ func (a answer) wantText(parts ...string) answer {
 func (a answer) form(action string) url.Values {
 	a.Helper()
 	values := url.Values{}
-	for _, f := range a.all("form", "action", action) {
-		for n := range f.walk() {
-			n.fill(values)
-		}
-		return values
+	forms := a.all("form", "action", action)
+	if len(forms) == 0 {
+		a.Fatalf("no form posts to %s: %.800s", action, a.body)
 	}
-	a.Fatalf("no form posts to %s: %.800s", action, a.body)
-	return nil
+	for n := range forms[0].walk() {
+		n.fill(values)
+	}
+	return values
 }
 
 // fill adds what the browser sends of an element.
