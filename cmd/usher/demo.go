@@ -28,6 +28,7 @@ const (
 	demoDatabase  = "usher.db"
 	demoMasterKey = "master.key"
 	demoAPISecret = "example-api.secret"
+	demoAddress   = "address" // of the server when it last started, since a demo has no configuration file to say so
 )
 
 // demoFolder is where the demo keeps its data: the folder given, or one for this user.
@@ -243,6 +244,9 @@ func (d *demo) open(ctx context.Context) error {
 		if d.app.handler, err = d.example(secret); err != nil {
 			return err
 		}
+	}
+	if err := os.WriteFile(filepath.Join(d.Data, demoAddress), []byte(d.BaseURL+"\n"), 0o600); err != nil {
+		return err
 	}
 	if err := d.inviteOperator(ctx); err != nil {
 		return err

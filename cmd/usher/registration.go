@@ -18,8 +18,8 @@ func registrationTokenCommand() *cobra.Command {
 		Long: `Prints an initial access token (RFC 7591). Whoever has it can register clients at the registration endpoint, any
 number of them, until it expires; so treat it like a password. It is stored nowhere: the audit log has its id.
 
-A token is for one address of the server. It is base_url of the configuration; with --demo name it by --base-url
-where the demo runs on another port than 8443.`,
+A token is for one address of the server: base_url of the configuration, with --demo that of the demo's last start, or
+--base-url.`,
 		Example: `  usher registration-token --config /etc/usher/usher.yaml
   usher registration-token --demo --valid 1h
   curl -H "Authorization: Bearer $(usher registration-token --demo)" -H 'Content-Type: application/json' \

@@ -63,6 +63,7 @@ func TestCommandLine(t *testing.T) {
 			"terminate": terminate,
 			"onlyusher": onlyUsher,
 			"register":  register,
+			"opens":     opens,
 			"waitfor":   waitFor,
 			"subject":   subject,
 			"firstid":   firstID,
@@ -144,6 +145,20 @@ func register(ts *testscript.TestScript, _ bool, args []string) {
 	res.Body.Close()
 	if res.StatusCode != http.StatusCreated {
 		ts.Fatalf("registering answered %s", res.Status)
+	}
+}
+
+// opens checks that the link in a file leads to a page that is good.
+func opens(ts *testscript.TestScript, _ bool, args []string) {
+	client := &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+	}
+	res, err := client.Get(strings.TrimSpace(ts.ReadFile(args[0])))
+	ts.Check(err)
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		ts.Fatalf("the link answered %s", res.Status)
 	}
 }
 

@@ -99,7 +99,7 @@ func address(flag, configured string) string {
 	return strings.TrimSuffix(cmp.Or(flag, configured), "/")
 }
 
-// asksBaseURL gives a command --base-url, which a demo on another port than its own needs.
+// asksBaseURL gives a command --base-url.
 func (s *storage) asksBaseURL(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.baseURL, "base-url", "", "the server's `address`, where it is not that of the configuration")
 }
@@ -169,7 +169,17 @@ func (s *storage) config() (config.Config, error) {
 	sources := config.Sources{Flags: map[string]string{
 		"database": "sqlite:" + filepath.Join(dir, demoDatabase), "master_key_file": filepath.Join(dir, demoMasterKey),
 	}}
-	return config.LoadStorage(sources)
+	c, err := config.LoadStorage(sources)
+	if err != nil {
+		return c, err
+	}
+	// Links and tokens that a command makes are for the address where the demo is, which need not be the usual port.
+	last, err := os.ReadFile(filepath.Join(dir, demoAddress))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	c.BaseURL = cmp.Or(strings.TrimSpace(string(last)), c.BaseURL)
+	return c, nil
 }
 
 // actor names who sits at the command line, for the audit log.
