@@ -45,7 +45,10 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 }
 
 func (f *auditFlags) filter(ctx context.Context, m *manage.Manager) (filter store.AuditFilter, err error) {
-	filter = store.AuditFilter{Event: store.Event(f.event), Actor: f.actor, ClientID: f.client}
+	filter = store.AuditFilter{Actor: f.actor, ClientID: f.client}
+	if filter.Event, err = store.ParseEvent(f.event); err != nil {
+		return filter, fmt.Errorf("--event: %w", err)
+	}
 	if filter.From, err = timeFlag("from", f.from, m.Now()); err != nil {
 		return filter, err
 	}

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -50,6 +53,30 @@ const (
 	// EventClientTried: a client's trial origin was set.
 	EventClientTried Event = "client_tried"
 )
+
+// Events are all of them, in the order of a life.
+var Events = []Event{
+	EventSignIn, EventSignInFailed, EventSignOut, EventDelegated, EventDelegationEnded,
+	EventConsentGiven, EventConsentDenied, EventConsentWithdrawn, EventTokenRevoked, EventFamilyStarted,
+	EventFamilyEnded, EventReplay, EventDeviceDecided, EventSessionsEnded, EventClientChanged,
+	EventClientRemoved, EventClientTried, EventProfileChanged, EventRegistrationToken, EventApplied,
+	EventKeyAdded, EventKeysReplaced, EventAccountCreated, EventAccountChanged, EventAccountLocked,
+	EventAccountUnlocked, EventAccountRemoved, EventPasswordChanged, EventLinkMade, EventRoleChanged,
+}
+
+// ParseEvent reads the name of an event; an empty text is none. A name that does not exist is an error: a search for it
+// would find nothing, which looks as if nothing had happened.
+func ParseEvent(text string) (Event, error) {
+	e := Event(text)
+	if text == "" || slices.Contains(Events, e) {
+		return e, nil
+	}
+	names := make([]string, len(Events))
+	for i, one := range Events {
+		names[i] = string(one)
+	}
+	return "", fmt.Errorf("%q is no event; there are: %s", text, strings.Join(names, ", "))
+}
 
 // Audit is one record: who decided what about whom. It holds no secret. The zero Audit is not
 // written; nor is any by a verb that failed, or that found delegation or session as it should be and changed

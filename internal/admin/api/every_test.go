@@ -130,7 +130,7 @@ func TestPagesAndParametersAreBounded(t *testing.T) {
 		manage.OpShowOverview:    {"hours=0", "hours=99999"},
 		manage.OpListSessions:    {"account_id=x"},
 		manage.OpListDelegations: {"account_id=x", "session_id="},
-		manage.OpListAudit:       {"from=yesterday", "to=1", "account_id=x", "after=x"},
+		manage.OpListAudit:       {"from=yesterday", "to=1", "account_id=x", "after=x", "event=sign_in_failure"},
 		manage.OpExportAudit:     {"format=xls", "format=", "from=x"},
 	} {
 		path, _, _ := strings.Cut(w.good()[op].path, "?")

@@ -14,7 +14,10 @@ import (
 )
 
 func auditFilter(q url.Values) (f store.AuditFilter, err error) {
-	f.Event, f.Actor, f.ClientID = store.Event(q.Get("event")), q.Get("actor"), q.Get("client_id")
+	f.Actor, f.ClientID = q.Get("actor"), q.Get("client_id")
+	if f.Event, err = store.ParseEvent(q.Get("event")); err != nil {
+		return f, badParameter("event", err.Error())
+	}
 	if f.AccountID, err = filterID(q, "account_id"); err != nil {
 		return f, err
 	}

@@ -102,7 +102,11 @@ func (v *auditView) links(f *form) {
 
 // auditFilter reads the filter's fields; what is wrong with them is in the form's faults then.
 func (p *Pages) auditFilter(c *route.Call, f *form) (store.AuditFilter, error) {
-	filter := store.AuditFilter{Event: store.Event(f.text("event")), Actor: f.text("actor"), ClientID: f.text("client")}
+	event, err := store.ParseEvent(f.text("event"))
+	if err != nil {
+		f.fault("event", err.Error())
+	}
+	filter := store.AuditFilter{Event: event, Actor: f.text("actor"), ClientID: f.text("client")}
 	filter.From = f.time("from")
 	if filter.To = f.time("to"); !filter.To.IsZero() && len(f.text("to")) == len(time.DateOnly) {
 		filter.To = filter.To.AddDate(0, 0, 1) // to the end of the day
@@ -210,6 +214,14 @@ func (l *lateWriter) Write(b []byte) (int, error) {
 
 // eventName is an event for people.
 func eventName(e store.Event) string {
+	switch e {
+	case store.EventFamilyStarted:
+		return "Refresh tokens began"
+	case store.EventFamilyEnded:
+		return "Refresh tokens ended"
+	case store.EventReplay:
+		return "Code or token used twice"
+	}
 	text := strings.ReplaceAll(string(e), "_", " ")
 	if text == "" {
 		return text
@@ -228,19 +240,9 @@ func eventBadge(e store.Event) string {
 	return ""
 }
 
-// events are those that a filter offers, in the order of a life.
-var events = []store.Event{
-	store.EventSignIn, store.EventSignInFailed, store.EventSignOut, store.EventDelegated, store.EventDelegationEnded,
-	store.EventConsentGiven, store.EventConsentDenied, store.EventConsentWithdrawn, store.EventTokenRevoked, store.EventFamilyStarted,
-	store.EventFamilyEnded, store.EventReplay, store.EventDeviceDecided, store.EventSessionsEnded, store.EventClientChanged,
-	store.EventClientRemoved, store.EventClientTried, store.EventProfileChanged, store.EventRegistrationToken, store.EventApplied,
-	store.EventKeyAdded, store.EventKeysReplaced, store.EventAccountCreated, store.EventAccountChanged, store.EventAccountLocked,
-	store.EventAccountUnlocked, store.EventAccountRemoved, store.EventPasswordChanged, store.EventLinkMade, store.EventRoleChanged,
-}
-
 func eventOptions() []option {
 	list := []option{{Value: "", Label: "Any"}}
-	for _, e := range events {
+	for _, e := range store.Events {
 		list = append(list, option{Value: string(e), Label: eventName(e)})
 	}
 	return list
