@@ -13,6 +13,7 @@ import (
 var functions = template.FuncMap{
 	"asset":      assetPath,
 	"when":       when,
+	"exactly":    exactly,
 	"seconds":    seconds,
 	"label":      label,
 	"actor":      actor,
@@ -33,6 +34,12 @@ func when(t time.Time) template.HTML {
 	t = t.UTC()
 	// Both forms are digits and letters of ours.
 	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, t.Format(time.RFC3339), t.Format("2006-01-02 15:04:05 UTC")))
+}
+
+// exactly shows a time that stays as it is, for sentences that say until when.
+func exactly(t time.Time) template.HTML {
+	t = t.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-exact>%s</time>`, t.Format(time.RFC3339), t.Format("2006-01-02 15:04:05 UTC")))
 }
 
 // seconds reads a duration as people do: 604800 is "7 days".

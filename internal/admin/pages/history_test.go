@@ -71,6 +71,7 @@ func TestTheAuditLogIsFiltered(t *testing.T) {
 	w.get("/admin/audit?from=2026-03-05").wantText("Nothing matches")
 	w.get("/admin/audit?from=2026-03-04&to=2026-03-04&event=sign_in").wantText("192.0.2.1")
 	w.get("/admin/audit?from=yesterday").want(http.StatusUnprocessableEntity).wantFault("from", "no time")
+	w.get("/admin/audit?event=sign_in_failure").want(http.StatusUnprocessableEntity).wantFault("event", "is no event")
 	w.get("/admin/audit?user=nobody").want(http.StatusUnprocessableEntity).wantFault("user", "no user of this name")
 }
 
@@ -240,5 +241,9 @@ func TestAnOperatorsLinkIsShownOnce(t *testing.T) {
 	a := w.post(path, form).want(http.StatusOK)
 	if link := a.all("pre", "id", "link"); len(link) != 1 || !strings.HasPrefix(link[0].text(), "https://id.example:6749/admin/link?code=") {
 		t.Errorf("no link: %s", a.text())
+	}
+	// "until in 14 minutes" would be no sentence.
+	if until := a.all("time", "", ""); len(until) != 1 || !until[0].has("data-exact") || !strings.HasSuffix(until[0].text(), " UTC") {
+		t.Errorf("not good until a time: %s", a.text())
 	}
 }

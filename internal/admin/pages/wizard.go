@@ -83,7 +83,7 @@ func (p *Pages) continueWizard(c *route.Call) error {
 	return p.writeStep(c, http.StatusOK, kind, &profile, f, step+1)
 }
 
-// judgeStep says at once what later steps build upon: the id and the origins. The rest is judged when the client is made.
+// judgeStep says at once what later steps build upon: the id, the origins, and whether there is somewhere to come back to. The rest is judged when the client is made.
 func (p *Pages) judgeStep(c *route.Call, kind *wizardKind, f *form) error {
 	if f.text("name") == "" {
 		f.fault("name", "give the client a name: users read it when they sign in")
@@ -99,6 +99,9 @@ func (p *Pages) judgeStep(c *route.Call, kind *wizardKind, f *form) error {
 		f.fault("id", fmt.Sprintf("there is a client %s already; choose another ID", id))
 	case !errors.Is(err, store.ErrNotFound):
 		return err
+	}
+	if kind.ID == "web" && len(f.lines("redirect_uris")) == 0 {
+		f.fault("redirect_uris", "give at least one, as in https://app.example.com/callback")
 	}
 	if !kind.has("allowed_origins") {
 		return nil

@@ -126,6 +126,8 @@ func TestTheWizardSaysWhatIsWrongAtItsStep(t *testing.T) {
 	p.wantFault("name", "give the client a name")
 	p.wantFault("id", "there is a client shop already")
 	p.wantFault("allowed_origins", "a slash at the end")
+	p = d.steps("web", url.Values{"name": {"Web"}, "id": {"web"}}).wants(http.StatusUnprocessableEntity).has("Step 1 of 2")
+	p.wantFault("redirect_uris", "give at least one")
 	// Only when the client is made does it turn out that the ID has a space.
 	p = d.steps("service", url.Values{"name": {"Job"}, "id": {"my job"}}, url.Values{"scope": {"read"}}).wants(http.StatusUnprocessableEntity).has("Step 1 of 2")
 	p.wantFault("id", "may not be in an id")
