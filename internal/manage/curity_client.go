@@ -184,8 +184,11 @@ func (c *curityClient) settleOrigins() {
 			c.client.AllowedOrigins = append(c.client.AllowedOrigins, o)
 		}
 	}
-	c.note("allowed-origins: * is not taken over: it would let every site receive tokens; instead there are the origins of the redirect URIs (%s): add others with 'usher client change %s --origin'",
-		join(c.client.AllowedOrigins), c.client.ID)
+	instead := "there are no redirect URIs with origins to take in its place: add the app's"
+	if len(c.client.AllowedOrigins) > 0 {
+		instead = "instead there are the origins of the redirect URIs (" + join(c.client.AllowedOrigins) + "): add others"
+	}
+	c.note("allowed-origins: * is not taken over: it would let every site receive tokens; %s with 'usher client change %s --origin'", instead, c.client.ID)
 }
 
 func (c *curityClient) scope(e *element) { take(c, e.name, &c.client.Scope, e.text) }

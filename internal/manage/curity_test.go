@@ -159,6 +159,7 @@ func TestWhatCannotBeTakenOverFromCurityIsNoted(t *testing.T) {
 		code + "<capabilities><backchannel-authentication/></capabilities>":                                                               "there is no such flow",
 		code + "<redirect-uris>http://web.example.com/cb</redirect-uris>":                                                                 "redirect-uris: not taken over",
 		code + "<allowed-origins>ftp://x</allowed-origins>":                                                                               "allowed-origins: not taken over",
+		"<capabilities><introspection/></capabilities><secret>x</secret><allowed-origins>*</allowed-origins>":                             "no redirect URIs with origins to take in its place",
 		code + "<access-token-ttl>1</access-token-ttl>":                                                                                   "access-token-ttl",
 		code + "<id-token-ttl>1</id-token-ttl>":                                                                                           "--id-token-seconds",
 		code + "<refresh-token-ttl>1</refresh-token-ttl>":                                                                                 "--refresh-seconds",
