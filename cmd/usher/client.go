@@ -116,6 +116,9 @@ The example API of 'usher demo' reads its secret from example-api.secret in the 
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.withSecrets(cmd, func(ctx context.Context, m *manage.Manager) error {
+				if was, err := m.Client(ctx, args[0]); err == nil && was.IsPublic() {
+					return fmt.Errorf("client %s is public: it has no secret. An app in a browser cannot keep one; to make it confidential all the same: usher client change %[1]s --secret", was.ID)
+				}
 				secret, err := m.ResetSecret(ctx, args[0])
 				return s.changed(ctx, cmd, m, args[0], secret, "changed", err)
 			})
