@@ -163,20 +163,8 @@ func (c *recorder) Write(b []byte) (int, error) {
 // count counts the requests of a part.
 func (a *Admin) count(part string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen := &statusSeen{ResponseWriter: w, status: http.StatusOK}
+		seen := &web.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
 		next.ServeHTTP(seen, r)
-		a.requests.WithLabelValues(part, strconv.Itoa(seen.status/100)+"xx").Inc()
+		a.requests.WithLabelValues(part, strconv.Itoa(seen.Status/100)+"xx").Inc()
 	})
 }
-
-type statusSeen struct {
-	http.ResponseWriter
-	status int
-}
-
-func (s *statusSeen) WriteHeader(status int) {
-	s.status = status
-	s.ResponseWriter.WriteHeader(status)
-}
-
-func (s *statusSeen) Unwrap() http.ResponseWriter { return s.ResponseWriter }

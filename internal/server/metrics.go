@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // metrics are the runtime's counters. Labels come from fixed sets, never from a request.
@@ -50,22 +51,9 @@ func (m *metrics) observe(route string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rec := statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		rec := web.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
 		next.ServeHTTP(&rec, r)
 		duration.Observe(time.Since(start).Seconds())
-		classes[min(rec.status/100, 5)].Inc()
+		classes[min(rec.Status/100, 5)].Inc()
 	})
 }
-
-// statusRecorder remembers the status of an answer.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *statusRecorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -94,3 +94,18 @@ func AsError(err error) *oauth.Error {
 	}
 	return oauth.Internal(err)
 }
+
+// StatusRecorder remembers the status of an answer, which is to begin with 200.
+type StatusRecorder struct {
+	http.ResponseWriter
+	Status int
+}
+
+// WriteHeader notes the status and sends it.
+func (r *StatusRecorder) WriteHeader(status int) {
+	r.Status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *StatusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/usher-id/usher/internal/admin/pages"
 	"github.com/usher-id/usher/internal/admin/route"
@@ -98,24 +97,13 @@ func (a *API) Routes() []route.Route {
 		{Pattern: "POST /apply", Op: manage.OpApply, Handle: a.applyConfiguration},
 		{Pattern: "POST /import/curity", Op: manage.OpImportCurity, Handle: a.importCurity},
 	}
-	for i := range list {
-		method, path, _ := strings.Cut(list[i].Pattern, " ")
-		list[i].Pattern = method + " " + Prefix + path
-		list[i].Handle = offered(list[i].Handle)
-	}
-	return list
-}
-
-// offered refuses HEAD, which http.ServeMux sends where GET goes: what a list or an export costs, it would cost for nothing.
-func offered(handle func(*route.Call) error) func(*route.Call) error {
-	return func(c *route.Call) error {
-		c.W.Header().Set("Cache-Control", "no-store")
-		if c.R.Method == http.MethodHead {
-			c.W.Header().Set("Allow", http.MethodGet)
-			return &problem{Status: http.StatusMethodNotAllowed, Type: typeMethod, Detail: "Ask with GET."}
+	for i, r := range list {
+		list[i].Handle = func(c *route.Call) error {
+			c.W.Header().Set("Cache-Control", "no-store")
+			return r.Handle(c)
 		}
-		return handle(c)
 	}
+	return route.Below(Prefix, list, &problem{Status: http.StatusMethodNotAllowed, Type: typeMethod, Detail: "Ask with GET."})
 }
 
 // origin is the origin of the admin pages.

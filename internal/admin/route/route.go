@@ -5,6 +5,7 @@ package route
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -17,6 +18,23 @@ type Route struct {
 	Op      manage.Operation
 	// Handle answers the request, or returns an error that the part's own writer turns into an answer.
 	Handle func(*Call) error
+}
+
+// Below puts routes whose patterns are a method and a path below a prefix in their place, and refuses HEAD, which http.ServeMux
+// sends where GET goes: what a list or an export costs, it would cost for nothing.
+func Below(prefix string, list []Route, noHead error) []Route {
+	for i, r := range list {
+		method, path, _ := strings.Cut(r.Pattern, " ")
+		list[i].Pattern = method + " " + prefix + path
+		list[i].Handle = func(c *Call) error {
+			if c.R.Method == http.MethodHead {
+				c.W.Header().Set("Allow", http.MethodGet)
+				return noHead
+			}
+			return r.Handle(c)
+		}
+	}
+	return list
 }
 
 // Call is one request of somebody who may make it.

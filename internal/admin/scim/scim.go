@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
@@ -44,23 +43,7 @@ func (s *Service) Routes() []route.Route {
 		{Pattern: "GET /Schemas", Op: manage.OpListAccounts, Handle: s.schemas},
 		{Pattern: "GET /Schemas/{id}", Op: manage.OpListAccounts, Handle: s.schema},
 	}
-	for i := range list {
-		method, path, _ := strings.Cut(list[i].Pattern, " ")
-		list[i].Pattern = method + " " + Prefix + path
-		list[i].Handle = offered(list[i].Handle)
-	}
-	return list
-}
-
-// offered refuses HEAD, which http.ServeMux sends where GET goes.
-func offered(handle func(*route.Call) error) func(*route.Call) error {
-	return func(c *route.Call) error {
-		if c.R.Method == http.MethodHead {
-			c.W.Header().Set("Allow", http.MethodGet)
-			return &scimError{Status: http.StatusMethodNotAllowed, Detail: "Ask with GET."}
-		}
-		return handle(c)
-	}
+	return route.Below(Prefix, list, &scimError{Status: http.StatusMethodNotAllowed, Detail: "Ask with GET."})
 }
 
 // answer writes a value in SCIM's content type (RFC 7644 §3.1).
