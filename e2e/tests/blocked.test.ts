@@ -59,6 +59,25 @@ describe("third-party cookies blocked", () => {
     assert.equal(silent.outcome, "resolved", JSON.stringify(silent));
   });
 
+  it("where no cookie comes back at all, the tab renews by its handle, again and again, until it signs out", async () => {
+    const tab = await open();
+    await press(tab, "getTokensWithPopup", () => type(tab));
+    const cdp = await tab.createCDPSession();
+    const asked: string[] = [];
+    tab.on("response", (r) => void (r.url().endsWith("/oauth-assisted-token/renewal") && r.request().method() === "POST" && asked.push(String(r.status()))));
+    await cdp.send("Network.clearBrowserCookies");
+    for (const round of [1, 2, 3]) {
+      const silent = await press(tab, "getTokens");
+      assert.equal(silent.outcome, "resolved", `round ${round}: ${JSON.stringify(silent)}`);
+      assert.equal("renewal_handle" in silent.members, false, "the app sees no handle");
+      await cdp.send("Network.clearBrowserCookies");
+    }
+    assert.deepEqual(asked, ["400", "200", "200", "200"], "the first proof learns the nonce");
+    assert.equal((await press(tab, "getResource")).members["active"], "true");
+    assert.equal((await press(tab, "logout")).outcome, "resolved");
+    assert.equal((await press(tab, "getTokens")).members["error"], "interaction_required");
+  });
+
   it("a wrong password is told, and the right one goes on", async () => {
     const tab = await open();
     const shown = await press(tab, "getTokensWithPopup", async () => {

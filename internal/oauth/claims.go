@@ -221,6 +221,8 @@ type AssistedSuccess struct {
 	Sub         string `json:"sub"`
 	Subject     string `json:"subject"`
 	IDToken     string `json:"id_token,omitempty"`
+	// RenewalHandle is for the library alone, where it named a key (see Renewal).
+	RenewalHandle string `json:"renewal_handle,omitempty"`
 }
 
 // NewAssistedSuccess puts the message together.

@@ -38,6 +38,8 @@ type Flow struct {
 	// Session points at the session that was made within this flow where no cookie may name it; it is read
 	// anew at every step, like one that a cookie names.
 	Session ID `json:"s,omitzero"`
+	// JKT is the key that a renewal handle is to be bound to; empty where the app asked for none.
+	JKT string `json:"j,omitempty"`
 	// Selected is the account that the user chose to go on with, where the request wants them to choose.
 	Selected ID `json:"a,omitzero"`
 }

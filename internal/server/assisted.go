@@ -72,11 +72,15 @@ func (s *Server) ask(v *visit, q url.Values) *oauth.Error {
 	if err != nil {
 		return err
 	}
+	jkt, err := oauth.ParseRenewalKey(q)
+	if err != nil {
+		return err
+	}
 	if v.scope, err = oauth.GrantedScope(request.Scope, v.client, &v.snap.profile); err != nil {
 		return err
 	}
 	v.flow = oauth.Flow{
-		ClientID: v.client.ID, Origin: v.origin.String(), Ending: oauth.EndMessage, Request: request, Started: s.Now(),
+		ClientID: v.client.ID, Origin: v.origin.String(), Ending: oauth.EndMessage, Request: request, JKT: jkt, Started: s.Now(),
 	}
 	return nil
 }

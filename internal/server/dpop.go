@@ -28,6 +28,11 @@ type dpopProof struct {
 // one, else (token, pushed authorization) an empty text. A proof needs a nonce of ours (§8, §9): use_dpop_nonce
 // says so, and the caller answers every request that has a proof with dpopNonce.
 func (s *Server) dpop(r *http.Request, accessToken string) (dpopProof, *oauth.Error) {
+	return s.dpopWithin(r, accessToken, dpopNonceLife)
+}
+
+// dpopWithin is the same for a nonce that is at most so old.
+func (s *Server) dpopWithin(r *http.Request, accessToken string, life time.Duration) (dpopProof, *oauth.Error) {
 	header := r.Header.Values("DPoP")
 	if len(header) == 0 {
 		return dpopProof{}, nil
@@ -47,7 +52,7 @@ func (s *Server) dpop(r *http.Request, accessToken string) (dpopProof, *oauth.Er
 	if err := p.Check(r.Method, []string{s.addressOf(r)}, accessToken, now); err != nil {
 		return dpopProof{}, proofError(err)
 	}
-	if !s.freshNonce(r.Context(), p.Nonce, now) {
+	if !s.freshNonce(r.Context(), p.Nonce, now, life) {
 		return dpopProof{}, errNonce
 	}
 	return dpopProof{jkt, []store.OneTime{{Kind: kindDPoP, Owner: jkt, ID: p.ID, Expires: p.Expires()}}}, nil
@@ -88,7 +93,7 @@ func (s *Server) dpopNonce(w http.ResponseWriter) {
 }
 
 // freshNonce tells whether a nonce is ours and young. One of another node may be from a clock a little ahead.
-func (s *Server) freshNonce(ctx context.Context, nonce string, now time.Time) bool {
+func (s *Server) freshNonce(ctx context.Context, nonce string, now time.Time, life time.Duration) bool {
 	plain, err := s.current.Load().ring.Open(token.KindNonce, nonce)
 	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() && s.refreshIfChanged(ctx) == nil {
 		plain, err = s.current.Load().ring.Open(token.KindNonce, nonce)
@@ -97,5 +102,5 @@ func (s *Server) freshNonce(ctx context.Context, nonce string, now time.Time) bo
 		return false
 	}
 	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint64(plain)), 0))
-	return age > -maxSkew && age < dpopNonceLife
+	return age > -maxSkew && age < life
 }

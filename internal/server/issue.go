@@ -43,7 +43,8 @@ func (s *Server) issueAssisted(r *http.Request, v *visit, st *oauth.Standing) (*
 		}
 	}
 	answer := oauth.NewAssistedSuccess(t, access, idToken)
-	return &answer, nil
+	answer.RenewalHandle, err = s.renewalHandle(v, st)
+	return &answer, err
 }
 
 // authorizationResponse makes what the client gets from the authorization endpoint. Only what may be used once, or was

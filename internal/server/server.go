@@ -189,6 +189,8 @@ func (s *Server) Handler() http.Handler {
 		{"GET " + assistedPath, session, s.assistedToken},
 		{"HEAD " + assistedPath, plain, s.wrongMethod("GET, OPTIONS")}, // it would issue a token for nobody
 		{"OPTIONS " + assistedPath, plain, s.preflightFor("GET")},
+		{"POST " + renewalPath, plain, s.renew},
+		{"OPTIONS " + renewalPath, plain, s.preflightFor("POST")},
 		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
 		{"GET " + windowPath, session, s.window},
 		{"GET " + authorizePath, session, s.authorize},

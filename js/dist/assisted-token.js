@@ -263,6 +263,26 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
+  // post.ts
+  async function post(url, form, seconds, headers = {}) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), seconds * 1e3);
+    try {
+      return await fetch(url, {
+        method: "POST",
+        body: form,
+        headers,
+        credentials: "omit",
+        redirect: "error",
+        keepalive: true,
+        // the app may leave the page right after
+        signal: stop.signal
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   // button.ts
   var ELEMENTS = /^(button|span|div|i|b|em|strong|small|svg|g|path|line|circle|rect|polyline|polygon)$/;
   var ATTRIBUTES = /^(class|id|title|type|role|aria-.+|data-.+|width|height|viewbox|d|fill|fill-.+|stroke|stroke-.+|points|transform|[cr][xy]?|[xy][12]?)$/;
@@ -466,23 +486,12 @@
   // logout.ts
   async function revoke(server, clientId, token) {
     log("revoking the token");
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), HIDDEN_TIMEOUT * 1e3);
+    const form = new URLSearchParams({ token, token_type_hint: "access_token", client_id: clientId });
     try {
-      const response = await fetch(server.revoke_endpoint, {
-        method: "POST",
-        body: new URLSearchParams({ token, token_type_hint: "access_token", client_id: clientId }),
-        credentials: "omit",
-        redirect: "error",
-        keepalive: true,
-        // the app may leave the page right after
-        signal: stop.signal
-      });
+      const response = await post(server.revoke_endpoint, form, HIDDEN_TIMEOUT);
       if (!response.ok) throw errorFrom(await response.json().catch(() => void 0));
     } catch (error) {
       throw isObject(error) && "error_code" in error ? error : unreachable(server);
-    } finally {
-      clearTimeout(timer);
     }
   }
   function unreachable(server) {
@@ -533,6 +542,75 @@
     return query;
   }
 
+  // renewal.ts
+  var CURVE = { name: "ECDSA", namedCurve: "P-256" };
+  var encode = (text) => new TextEncoder().encode(text);
+  function base64url(bytes) {
+    const text = String.fromCharCode(...new Uint8Array(bytes));
+    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  }
+  async function makeKey() {
+    const { subtle } = crypto;
+    if (!subtle) return void 0;
+    const { privateKey, publicKey } = await subtle.generateKey(CURVE, false, ["sign"]);
+    const { crv, kty, x, y } = await subtle.exportKey("jwk", publicKey);
+    const jwk = { crv, kty, x, y };
+    return {
+      jwk,
+      jkt: base64url(await subtle.digest("SHA-256", encode(JSON.stringify(jwk)))),
+      sign: async (text) => base64url(await subtle.sign({ ...CURVE, hash: "SHA-256" }, privateKey, encode(text)))
+    };
+  }
+  async function makeProof(key, htu, nonce, now = Date.now()) {
+    const part = (content) => base64url(encode(JSON.stringify(content)));
+    const head = part({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk });
+    const body = part({ jti: makeNonce(), htm: "POST", htu, iat: Math.floor(now / 1e3), ...nonce && { nonce } });
+    return `${head}.${body}.${await key.sign(`${head}.${body}`)}`;
+  }
+  var Renewal = class {
+    constructor(server) {
+      __publicField(this, "key", makeKey().catch(() => void 0));
+      __publicField(this, "url");
+      __publicField(this, "handle", "");
+      __publicField(this, "nonce", "");
+      this.url = `${server.token_endpoint}/renewal`;
+    }
+    get held() {
+      return this.handle !== "";
+    }
+    /** The request with the key's name in it, so that a handle comes with the answer. */
+    async named(query) {
+      const key = await this.key;
+      return new URLSearchParams({ ...Object.fromEntries(query), ...key && { dpop_jkt: key.jkt } });
+    }
+    /** Takes the handle out of an answer: what is left is the app's. */
+    take(answer) {
+      const { renewal_handle, ...rest } = answer;
+      this.handle = typeof renewal_handle === "string" ? renewal_handle : "";
+      return rest;
+    }
+    forget() {
+      this.handle = "";
+    }
+    /** Asks by the handle what a hidden frame asks by a cookie. */
+    async ask(query) {
+      const nonce = makeNonce();
+      const form = new URLSearchParams({ ...Object.fromEntries(query), nonce, renewal_handle: this.handle });
+      let answer = await this.send(form);
+      if (isObject(answer) && answer["error"] === "use_dpop_nonce") answer = await this.send(form);
+      const tokens = readTokens(answer, nonce);
+      if (!tokens) throw errorFrom(answer);
+      return tokens;
+    }
+    async send(form) {
+      const key = await this.key;
+      if (!key) return void 0;
+      const response = await post(this.url, form, HIDDEN_TIMEOUT, { DPoP: await makeProof(key, this.url, this.nonce) });
+      this.nonce = response.headers.get("DPoP-Nonce") ?? this.nonce;
+      return response.json();
+    }
+  };
+
   // tokens.ts
   var Tokens = class {
     constructor() {
@@ -581,6 +659,9 @@
     constructor(server, settings) {
       __publicField(this, "tokens", new Tokens());
       __publicField(this, "requests", new SharedWork());
+      __publicField(this, "renewal");
+      /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
+      __publicField(this, "noCookies", false);
       __publicField(this, "endings", new SharedWork());
       /** Counts sign-outs: what was asked for before one is not kept after it. */
       __publicField(this, "era", 0);
@@ -590,6 +671,7 @@
       __publicField(this, "settings");
       __publicField(this, "forOrigin");
       this.server = server;
+      this.renewal = new Renewal(server);
       this.settings = settings;
       this.forOrigin = settings.for_origin || location.origin;
     }
@@ -620,6 +702,7 @@
     }
     /** Both requests are made, whatever becomes of the first. */
     logout() {
+      this.renewal.forget();
       return this.leave("logout", async (token) => {
         const failed = await this.revoke(token).catch((error) => ({ error }));
         await endSession(this.server, this.settings.clientId, this.forOrigin, token);
@@ -631,10 +714,35 @@
       const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
       return this.requests.share(`${era} ${query.toString()}`, async () => {
         await this.leaving;
-        const answer = await logged(hidden ? hiddenRequest(server, settings.clientId, query) : visibleRequest(server, settings, query));
-        if (era === this.era) return this.tokens.keep(answer, ask);
+        const answer = await logged(hidden ? this.silent(query) : visibleRequest(server, settings, await this.renewal.named(query)));
+        if (era === this.era) return this.tokens.keep(this.renewal.take(answer), ask);
         this.revoke(answer.access_token).catch(() => void 0);
         throw signedOut();
+      });
+    }
+    /** By a hidden frame and, where no cookie reaches it, by the renewal handle; in the other order once that is known. */
+    async silent(query) {
+      if (this.noCookies) {
+        const renewed = await this.byHandle(query);
+        if (renewed) return renewed;
+      }
+      try {
+        const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
+        this.noCookies = false;
+        return answer;
+      } catch (error) {
+        const renewed = needsUser(error) && !this.noCookies ? await this.byHandle(query) : void 0;
+        if (!renewed) throw error;
+        this.noCookies = true;
+        return renewed;
+      }
+    }
+    async byHandle(query) {
+      if (!this.renewal.held) return void 0;
+      log("renewing without a cookie: the session's does not reach a frame");
+      return this.renewal.ask(query).catch((error) => {
+        log("that did not work:", error.error);
+        return void 0;
       });
     }
     /** Forgets the token at once, then does what is to be done with it. */

@@ -5,12 +5,17 @@ import { log, logged } from "./log.ts";
 import { endSession, revoke } from "./logout.ts";
 import { demandsUser, queryOf, words, type Asked } from "./parameters.ts";
 import { hiddenRequest, visibleRequest } from "./request.ts";
+import type { TokenMessage } from "./message.ts";
+import { Renewal } from "./renewal.ts";
 import { Tokens } from "./tokens.ts";
 
 /** One client of the server in this page: its token, and what is under way for it. */
 export class Client {
   readonly tokens = new Tokens();
   private readonly requests = new SharedWork<TokenResult>();
+  private readonly renewal: Renewal;
+  /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
+  private noCookies = false;
   private readonly endings = new SharedWork<void>();
   /** Counts sign-outs: what was asked for before one is not kept after it. */
   private era = 0;
@@ -22,6 +27,7 @@ export class Client {
 
   constructor(server: Constants, settings: Settings) {
     this.server = server;
+    this.renewal = new Renewal(server);
     this.settings = settings;
     this.forOrigin = settings.for_origin || location.origin;
   }
@@ -57,6 +63,7 @@ export class Client {
 
   /** Both requests are made, whatever becomes of the first. */
   logout(): Promise<void> {
+    this.renewal.forget();
     return this.leave("logout", async (token) => {
       const failed = await this.revoke(token).catch((error: unknown) => ({ error }));
       await endSession(this.server, this.settings.clientId, this.forOrigin, token);
@@ -69,10 +76,37 @@ export class Client {
     const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
     return this.requests.share(`${era} ${query.toString()}`, async () => {
       await this.leaving;
-      const answer = await logged(hidden ? hiddenRequest(server, settings.clientId, query) : visibleRequest(server, settings, query));
-      if (era === this.era) return this.tokens.keep(answer, ask);
+      const answer = await logged(hidden ? this.silent(query) : visibleRequest(server, settings, await this.renewal.named(query)));
+      if (era === this.era) return this.tokens.keep(this.renewal.take(answer), ask);
       this.revoke(answer.access_token).catch(() => undefined);
       throw signedOut();
+    });
+  }
+
+  /** By a hidden frame and, where no cookie reaches it, by the renewal handle; in the other order once that is known. */
+  private async silent(query: URLSearchParams): Promise<TokenMessage> {
+    if (this.noCookies) {
+      const renewed = await this.byHandle(query);
+      if (renewed) return renewed;
+    }
+    try {
+      const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
+      this.noCookies = false;
+      return answer;
+    } catch (error) {
+      const renewed = needsUser(error) && !this.noCookies ? await this.byHandle(query) : undefined;
+      if (!renewed) throw error;
+      this.noCookies = true;
+      return renewed;
+    }
+  }
+
+  private async byHandle(query: URLSearchParams): Promise<TokenMessage | undefined> {
+    if (!this.renewal.held) return undefined;
+    log("renewing without a cookie: the session's does not reach a frame");
+    return this.renewal.ask(query).catch((error: { error?: unknown }) => {
+      log("that did not work:", error.error);
+      return undefined;
     });
   }
 

@@ -3,27 +3,18 @@ import { failure, silence } from "./errors.ts";
 import { askHidden } from "./frame.ts";
 import { log } from "./log.ts";
 import { errorFrom, isObject, isSuccess } from "./message.ts";
+import { post } from "./post.ts";
 import { HIDDEN_TIMEOUT } from "./request.ts";
 
-/** Revokes a token (RFC 7009). A redirect is refused: it could take the token somewhere else. */
+/** Revokes a token (RFC 7009). */
 export async function revoke(server: Constants, clientId: string, token: string): Promise<void> {
   log("revoking the token");
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), HIDDEN_TIMEOUT * 1000);
+  const form = new URLSearchParams({ token, token_type_hint: "access_token", client_id: clientId });
   try {
-    const response = await fetch(server.revoke_endpoint, {
-      method: "POST",
-      body: new URLSearchParams({ token, token_type_hint: "access_token", client_id: clientId }),
-      credentials: "omit",
-      redirect: "error",
-      keepalive: true, // the app may leave the page right after
-      signal: stop.signal,
-    });
+    const response = await post(server.revoke_endpoint, form, HIDDEN_TIMEOUT);
     if (!response.ok) throw errorFrom(await response.json().catch(() => undefined));
   } catch (error) {
     throw isObject(error) && "error_code" in error ? error : unreachable(server);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
