@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL,
-# Chromium and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
+# Chromium, Firefox and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
 # Ubuntu only; elsewhere it says what is missing. Run it as often as you like: what is there is left alone.
 set -eu
 cd "$(dirname "$0")/.."
 
 has() { command -v "$1" >/dev/null 2>&1; }
 has_chromium() { [ -x "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome; }
+has_firefox() { [ -x "${FIREFOX:-}" ] || has firefox-esr || has firefox; }
 # Debian keeps the server's programs out of PATH.
 has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
@@ -21,6 +22,7 @@ want has_cc gcc
 want has_cc libc6-dev
 want has_postgres postgresql
 want has_chromium chromium
+want has_firefox firefox-esr
 want has_certutil libnss3-tools
 want has_npm npm
 
@@ -43,7 +45,7 @@ if [ -n "$wanted" ]; then
         exit 1
     fi
     # Some distributions have packages of these names that install nothing (Ubuntu's chromium is a snap).
-    for check in cc postgres chromium certutil npm; do
+    for check in cc postgres chromium firefox certutil npm; do
         "has_$check" || { echo "setup-test: $check is still missing; install it by hand, then run this again" >&2; exit 1; }
     done
 fi
