@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL,
-# Chromium, Firefox and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
+# Chromium, Firefox, WebKit (with a screen that nobody sees) and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
 # Ubuntu only; elsewhere it says what is missing. Run it as often as you like: what is there is left alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 has() { command -v "$1" >/dev/null 2>&1; }
 has_chromium() { [ -x "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome; }
 has_firefox() { [ -x "${FIREFOX:-}" ] || has firefox-esr || has firefox; }
+has_webkit() { has WebKitWebDriver && has Xvfb; }
 # Debian keeps the server's programs out of PATH.
 has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
@@ -23,6 +24,8 @@ want has_cc libc6-dev
 want has_postgres postgresql
 want has_chromium chromium
 want has_firefox firefox-esr
+want has_webkit webkit2gtk-driver
+want has_webkit xvfb
 want has_certutil libnss3-tools
 want has_npm npm
 
@@ -45,7 +48,7 @@ if [ -n "$wanted" ]; then
         exit 1
     fi
     # Some distributions have packages of these names that install nothing (Ubuntu's chromium is a snap).
-    for check in cc postgres chromium firefox certutil npm; do
+    for check in cc postgres chromium firefox webkit certutil npm; do
         "has_$check" || { echo "setup-test: $check is still missing; install it by hand, then run this again" >&2; exit 1; }
     done
 fi

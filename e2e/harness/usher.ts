@@ -83,8 +83,8 @@ const started = new Set<ChildProcess>();
 process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
 
-export function startProcess(binary: string, args: string[], stdio: StdioOptions): ChildProcess {
-  const child = spawn(binary, args, { stdio });
+export function startProcess(binary: string, args: string[], stdio: StdioOptions, env = process.env): ChildProcess {
+  const child = spawn(binary, args, { stdio, env });
   started.add(child);
   child.once("exit", () => started.delete(child));
   return child;

@@ -1,0 +1,78 @@
+// Starts WebKitGTK's MiniBrowser on a screen of its own and speaks W3C WebDriver with it.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { freePort, startProcess, stop } from "./usher.ts";
+import { until } from "./wait.ts";
+
+const ELEMENT = "element-6066-11e4-a52e-4f735466cecf"; // WebDriver, section "Elements": the key of a reference
+
+export interface WebKit {
+  goto(url: string): Promise<void>;
+  reload(): Promise<void>;
+  /** Runs the body of a function in the page, or in the frame that was entered. */
+  run(body: string): Promise<unknown>;
+  /** Enters the one frame that the selector finds; undefined goes back to the page. */
+  frame(selector: string | undefined): Promise<void>;
+  close(): Promise<void>;
+}
+
+function miniBrowser(): string {
+  for (const folder of ["x86_64-linux-gnu", "aarch64-linux-gnu"].map((each) => `/usr/lib/${each}`)) {
+    try {
+      const found = readdirSync(folder).filter((each) => each.startsWith("webkit2gtk-")).map((each) => join(folder, each, "MiniBrowser"));
+      if (found[0]) return found[0];
+    } catch {
+      // another architecture
+    }
+  }
+  throw new Error("there is no MiniBrowser; run scripts/setup-test.sh");
+}
+
+/** A screen that shows nothing to anybody; Xvfb chooses its number. */
+async function screen(): Promise<{ display: string; stop(): Promise<void> }> {
+  const child = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1024x800x24", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
+  process.on("exit", () => child.kill("SIGKILL"));
+  let number = "";
+  (child.stdio[3] as Readable).on("data", (chunk) => (number += String(chunk)));
+  const display = await until("Xvfb to say its number", () => /^(\d+)\n/.exec(number)?.[1]);
+  return { display: `:${display}`, stop: () => stop(child) };
+}
+
+/** WebKit as shipped, or with Intelligent Tracking Prevention. */
+export async function webkit(itp: boolean): Promise<WebKit> {
+  const home = mkdtempSync(join(tmpdir(), "usher-e2e-webkit-"));
+  const xvfb = await screen();
+  const port = await freePort();
+  const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: xvfb.display, GDK_BACKEND: "x11", WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", no_proxy: "*" };
+  const driver = startProcess("WebKitWebDriver", [`--port=${port}`], "ignore", env);
+  const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body && { body: JSON.stringify(body) }), signal: AbortSignal.timeout(20_000) });
+    const { value } = (await response.json()) as { value: unknown };
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(value)}`);
+    return value;
+  };
+  await until("the driver to answer", () => ask("GET", "/status"));
+  const options = { binary: miniBrowser(), args: ["--automation", ...(itp ? ["--enable-itp"] : [])] };
+  const capabilities = { alwaysMatch: { acceptInsecureCerts: true, "webkitgtk:browserOptions": options } };
+  const session = (await ask("POST", "/session", { capabilities })) as { sessionId: string };
+  const at = `/session/${session.sessionId}`;
+  return {
+    goto: async (url) => void (await ask("POST", `${at}/url`, { url })),
+    reload: async () => void (await ask("POST", `${at}/refresh`, {})),
+    run: (script) => ask("POST", `${at}/execute/sync`, { script, args: [] }),
+    frame: async (selector) => {
+      if (selector === undefined) return void (await ask("POST", `${at}/frame`, { id: null }));
+      const found = (await ask("POST", `${at}/element`, { using: "css selector", value: selector })) as Record<string, string>;
+      await ask("POST", `${at}/frame`, { id: { [ELEMENT]: found[ELEMENT] } });
+    },
+    close: async () => {
+      await ask("DELETE", at).catch(() => undefined);
+      await stop(driver);
+      await xvfb.stop();
+      rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
