@@ -31,16 +31,16 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** The browser: what CHROMIUM names, or the first of the usual names in PATH. */
-function executable(): string {
-  const named = process.env["CHROMIUM"];
+/** The program that the environment variable names, or the first of the usual names in PATH. */
+export function executable(variable: string, ...names: string[]): string {
+  const named = process.env[variable];
   if (named) return named;
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+  for (const name of names) {
     const folder = folders.find((each) => existsSync(join(each, name)));
     if (folder) return join(folder, name);
   }
-  throw new Error("there is no Chromium; run scripts/setup-test.sh, or name one in CHROMIUM");
+  throw new Error(`there is no ${names[0]}; run scripts/setup-test.sh, or name one in ${variable}`);
 }
 
 export async function chromium(options: Options): Promise<Session> {
@@ -54,7 +54,7 @@ export async function chromium(options: Options): Promise<Session> {
   writeFileSync(join(profile, "Default/Preferences"), JSON.stringify({ profile: { cookie_controls_mode: mode } }));
   const rules = Object.entries(options.map ?? {}).map(([from, port]) => `MAP ${from} 127.0.0.1:${port}`);
   const browser = await puppeteer.launch({
-    executablePath: executable(),
+    executablePath: executable("CHROMIUM", "chromium", "chromium-browser", "google-chrome"),
     userDataDir: profile,
     env: { ...process.env, HOME: home },
     timeout: 30_000,

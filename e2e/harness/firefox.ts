@@ -1,28 +1,18 @@
 // Starts Firefox with a fresh profile for one policy of third-party cookies.
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import puppeteer, { type Browser } from "puppeteer-core";
+import { executable } from "./browser.ts";
 
 /** network.cookie.cookieBehavior: 5 as shipped (each site has cookies of its own under each top site), 1 refuses all third-party ones. */
 export type Behavior = 5 | 1;
-
-function executable(): string {
-  const named = process.env["FIREFOX"];
-  if (named) return named;
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  for (const name of ["firefox-esr", "firefox"]) {
-    const folder = folders.find((each) => existsSync(join(each, name)));
-    if (folder) return join(folder, name);
-  }
-  throw new Error("there is no Firefox; run scripts/setup-test.sh, or name one in FIREFOX");
-}
 
 export async function firefox(behavior: Behavior): Promise<{ browser: Browser; close(): Promise<void> }> {
   const home = mkdtempSync(join(tmpdir(), "usher-e2e-firefox-"));
   const browser = await puppeteer.launch({
     browser: "firefox",
-    executablePath: executable(),
+    executablePath: executable("FIREFOX", "firefox-esr", "firefox"),
     acceptInsecureCerts: true,
     env: { ...process.env, HOME: home },
     timeout: 60_000,

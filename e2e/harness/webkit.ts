@@ -1,6 +1,5 @@
 // Starts WebKitGTK's MiniBrowser on a screen of its own and speaks W3C WebDriver with it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -33,8 +32,7 @@ function miniBrowser(): string {
 
 /** A screen that shows nothing to anybody; Xvfb chooses its number. */
 async function screen(): Promise<{ display: string; stop(): Promise<void> }> {
-  const child = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1024x800x24", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
-  process.on("exit", () => child.kill("SIGKILL"));
+  const child = startProcess("Xvfb", ["-displayfd", "3", "-screen", "0", "1024x800x24", "-nolisten", "tcp"], ["ignore", "ignore", "ignore", "pipe"]);
   let number = "";
   (child.stdio[3] as Readable).on("data", (chunk) => (number += String(chunk)));
   const display = await until("Xvfb to say its number", () => /^(\d+)\n/.exec(number)?.[1]);

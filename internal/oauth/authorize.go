@@ -222,7 +222,7 @@ func (r *Redirection) parseBinding(q url.Values, c *Client) *Error {
 	case r.Challenge != "" && !isSHA256(r.Challenge):
 		return Errorf(InvalidRequest, "The code_challenge is not the base64url form of a SHA-256.")
 	case r.JKT != "" && !isSHA256(r.JKT):
-		return Errorf(InvalidRequest, "The dpop_jkt is not the base64url form of a SHA-256.")
+		return errThumbprint
 	}
 	return nil
 }

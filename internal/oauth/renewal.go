@@ -19,10 +19,12 @@ type Renewal struct {
 func ParseRenewalKey(q url.Values) (string, *Error) {
 	jkt, err := single(q, "dpop_jkt")
 	if err == nil && jkt != "" && !isSHA256(jkt) {
-		err = Errorf(InvalidRequest, "The dpop_jkt is not the base64url form of a SHA-256.")
+		err = errThumbprint
 	}
 	return jkt, err
 }
+
+var errThumbprint = Errorf(InvalidRequest, "The dpop_jkt is not the base64url form of a SHA-256.")
 
 // ParseRenewal reads the sealed handle of a request to renew.
 func ParseRenewal(form url.Values) (handle string, err *Error) {
