@@ -223,6 +223,8 @@ type AssistedSuccess struct {
 	IDToken     string `json:"id_token,omitempty"`
 	// RenewalHandle is for the library alone, where it named a key (see Renewal).
 	RenewalHandle string `json:"renewal_handle,omitempty"`
+	// FrameCookies tells it whether the frame keeps a session for the next load of the page; nil where that is not known.
+	FrameCookies *bool `json:"frame_cookies,omitempty"`
 }
 
 // NewAssistedSuccess puts the message together.
@@ -242,6 +244,29 @@ type AssistedError struct {
 	Status      string `json:"status"`
 	Code        Code   `json:"error"`
 	Description string `json:"error_description"`
+	// Reason is for the library alone, where the user has to act.
+	Reason Reason `json:"reason,omitempty"`
+}
+
+// Reason says what a silent request lacked, as far as the server can tell.
+type Reason string
+
+// The reasons. That a frame keeps no cookie at all only the frame's own script finds out.
+const (
+	ReasonNotSignedIn Reason = "not_signed_in"
+	ReasonNeedsClick  Reason = "needs_click"
+	ReasonUnknown     Reason = "unknown"
+)
+
+// SilentReason reads Sec-Fetch-Storage-Access: whether the first-party cookies were there to be seen.
+func SilentReason(storageAccess string) Reason {
+	switch storageAccess {
+	case "active":
+		return ReasonNotSignedIn
+	case "":
+		return ReasonUnknown
+	}
+	return ReasonNeedsClick
 }
 
 // NewAssistedError puts the message together.

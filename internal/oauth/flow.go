@@ -40,6 +40,9 @@ type Flow struct {
 	Session ID `json:"s,omitzero"`
 	// JKT is the key that a renewal handle is to be bound to; empty where the app asked for none.
 	JKT string `json:"j,omitempty"`
+	// Ticket is the challenge of the ticket in which a window ends; Return where the window takes it if nobody opened it.
+	Ticket string `json:"h,omitempty"`
+	Return string `json:"w,omitempty"`
 	// Selected is the account that the user chose to go on with, where the request wants them to choose.
 	Selected ID `json:"a,omitzero"`
 }

@@ -32,6 +32,7 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.flow.Framed = r.Header.Get("Sec-Fetch-Dest") != "document"
+	v.readStorageAccess(w, r)
 	st, err := s.standing(w, r, v)
 	if err != nil {
 		s.answerError(w, v, err)
@@ -76,13 +77,27 @@ func (s *Server) ask(v *visit, q url.Values) *oauth.Error {
 	if err != nil {
 		return err
 	}
+	ticket, err := oauth.ParseTicketChallenge(q)
+	if err != nil {
+		return err
+	}
 	if v.scope, err = oauth.GrantedScope(request.Scope, v.client, &v.snap.profile); err != nil {
 		return err
 	}
 	v.flow = oauth.Flow{
-		ClientID: v.client.ID, Origin: v.origin.String(), Ending: oauth.EndMessage, Request: request, JKT: jkt, Started: s.Now(),
+		ClientID: v.client.ID, Origin: v.origin.String(), Ending: oauth.EndMessage, Request: request, JKT: jkt,
+		Ticket: ticket, Return: q.Get("return_to"), Started: s.Now(),
 	}
 	return nil
+}
+
+// readStorageAccess reads what the browser says of the cookies that this frame may see. Where the user allowed ours and they
+// were only not sent, the browser is asked to send the request again with them (Storage Access Headers §3.2).
+func (v *visit) readStorageAccess(w http.ResponseWriter, r *http.Request) {
+	v.storage = r.Header.Get("Sec-Fetch-Storage-Access")
+	if v.storage == "inactive" {
+		w.Header().Set("Activate-Storage-Access", `retry; allowed-origin="`+v.origin.String()+`"`)
+	}
 }
 
 // mayAskAssisted demands the capability of the client and the profile both.

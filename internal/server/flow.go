@@ -52,12 +52,22 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) (*visit, *oauth.
 	if err != nil {
 		return nil, err
 	}
+	v.frameCookies = frameCookies(r.PostForm.Get("frame_cookies"))
 	v.bound = len(v.flow.Binding) > 0 && bytes.Equal(web.HashSecret(flowCookie.Read(r)), v.flow.Binding)
 	if !v.bound && !v.flow.Framed {
 		return nil, oauth.Errorf(oauth.InvalidRequest,
 			"This sign-in began in another browser, or its cookie is gone. Go back to the app and start again.")
 	}
 	return v, nil
+}
+
+// frameCookies reads what the script of our page found out: whether the frame that it is in keeps cookies of ours.
+func frameCookies(found string) *bool {
+	if found != "yes" && found != "no" {
+		return nil
+	}
+	keeps := found == "yes"
+	return &keeps
 }
 
 // openFlow opens a sealed flow and checks anew all that may have changed since it began.
@@ -105,7 +115,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 	switch {
 	case v.flow.Framed && !v.client.MayBeFramed():
 		web.WritePage(w, s.Logger, http.StatusOK, v.origin, web.Window{
-			Flow: sealed, Client: v.client.DisplayName(), Open: windowPath + "?flow=" + url.QueryEscape(sealed),
+			Flow: sealed, Client: v.client.DisplayName(), Open: windowAddress(sealed),
 		})
 		return
 	case step == oauth.StepConsent && v.flow.Ending == oauth.EndDevice:
@@ -121,9 +131,22 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 			Flow: sealed, Client: v.client.DisplayName(), User: st.Account.Username, Subject: st.Account.ID.String(), Target: v.redirect,
 		}
 	default:
-		view = web.SignIn{Flow: sealed, Client: v.client.DisplayName(), Username: v.flow.Request.LoginHint, About: about(v.client), Target: v.redirect}
+		view = v.signInPage(sealed, v.flow.Request.LoginHint)
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, v.frame(), view)
+}
+
+func windowAddress(sealed string) string { return windowPath + "?flow=" + url.QueryEscape(sealed) }
+
+// signInPage asks for user name and password; in a frame it can offer to go on in a window, where our cookies are first-party.
+func (v *visit) signInPage(sealed, username string) web.SignIn {
+	page := web.SignIn{
+		Flow: sealed, Client: v.client.DisplayName(), Username: username, About: about(v.client), Target: v.redirect,
+	}
+	if v.flow.Framed && v.flow.Ending == oauth.EndMessage {
+		page.Open, page.StorageAccess = windowAddress(sealed), v.storage
+	}
+	return page
 }
 
 // about is what the client tells of itself (OpenID Connect Registration §2). Its logo is not shown: our pages load
@@ -154,7 +177,7 @@ func (snap *snapshot) describe(scope []string) []oauth.Scope {
 func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing) {
 	switch v.flow.Ending {
 	case oauth.EndDone:
-		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{})
+		s.finishWindow(w, v, st)
 		return
 	case oauth.EndRedirect:
 		s.finishAuthorization(w, r, v, st)
@@ -163,12 +186,27 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 		s.finishDevice(w, r, v, st)
 		return
 	}
+	if !v.flow.Framed && v.flow.Ticket != "" {
+		s.handOver(w, v, st)
+		return
+	}
 	answer, err := s.issueAssisted(r, v, st)
 	if err != nil {
 		s.answerError(w, v, err)
 		return
 	}
 	web.WriteMessage(w, v.origin, answer)
+}
+
+// finishWindow ends a window of our own: the frame that opened it hears that it is done, and gets the ticket that it bound to
+// itself.
+func (s *Server) finishWindow(w http.ResponseWriter, v *visit, st *oauth.Standing) {
+	ticket, err := s.ticket(v, st)
+	if err != nil {
+		s.answerError(w, v, err)
+		return
+	}
+	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{Ticket: ticket})
 }
 
 // window begins the same flow again in a window of our own, which a framed page of ours offered: top-level,
@@ -182,6 +220,9 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 	v, err := s.openFlow(r.Context(), q.Get("flow"))
 	if err == nil && v.flow.Ending != oauth.EndMessage {
 		err = staleFlow
+	}
+	if err == nil {
+		v.flow.Ticket, err = oauth.ParseTicketChallenge(q)
 	}
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
@@ -197,22 +238,32 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 	s.advance(w, r, v, st)
 }
 
-// goOn is where the frame repeats its request once the window is done. Where no cookie reaches the frame, the
-// app learns that the user would have to act.
+// goOn is where the frame repeats its request once the window is done, or with a ticket: by that it goes on where no cookie
+// reaches it.
 func (s *Server) goOn(w http.ResponseWriter, r *http.Request) {
 	v, err := s.resume(w, r)
+	if err == nil && (!v.flow.Framed || v.flow.Ending != oauth.EndMessage) {
+		err = staleFlow
+	}
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	st, err := s.ssoStanding(r, v)
+	ticket, verifier, err := oauth.ParseTicket(r.PostForm)
+	var st *oauth.Standing
+	switch {
+	case err != nil:
+	case ticket != "":
+		st, err = s.admitted(w, r, v, ticket, verifier)
+	default:
+		st, err = s.ssoStanding(r, v)
+	}
+	if err == nil && s.nextStep(v, st) != oauth.StepDone {
+		err = oauth.Errorf(oauth.InteractionRequired,
+			"The sign-in in the window does not reach this frame, since the browser keeps its cookies from it.")
+	}
 	if err != nil {
 		s.answerError(w, v, err)
-		return
-	}
-	if s.nextStep(v, st) != oauth.StepDone {
-		s.answerError(w, v, oauth.Errorf(oauth.InteractionRequired,
-			"The sign-in in the window does not reach this frame, since the browser keeps its cookies from it."))
 		return
 	}
 	s.finish(w, r, v, st)

@@ -44,6 +44,9 @@ func (s *Server) issueAssisted(r *http.Request, v *visit, st *oauth.Standing) (*
 	}
 	answer := oauth.NewAssistedSuccess(t, access, idToken)
 	answer.RenewalHandle, err = s.renewalHandle(v, st)
+	if v.flow.JKT != "" {
+		answer.FrameCookies = v.frameCookies
+	}
 	return &answer, err
 }
 

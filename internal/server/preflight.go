@@ -33,19 +33,34 @@ func (s *Server) preflightCheck(w http.ResponseWriter, r *http.Request) {
 }
 
 // preflightRedirect takes the whole page through this server once, which makes its cookies first-party, and
-// back to where it came from if that is an origin that an enabled client lists literally.
+// back to where it came from if that is an origin that an enabled client lists literally. The library names its client as
+// well, and a challenge, and gets a ticket.
 func (s *Server) preflightRedirect(w http.ResponseWriter, r *http.Request) {
-	snap := s.current.Load()
-	back, ok := oauth.ReturnAddress(r.URL.Query().Get("return_to"), func(origin string) bool { return snap.literal[origin] })
-	if !ok {
-		web.WritePage(w, s.Logger, http.StatusBadRequest, oauth.ValidOrigin{}, web.Plain{
-			Title: "There is no way back from here",
-			Text:  "The page that sent you here belongs to no app that this server knows. Use your browser's back button.",
-		})
+	q, err := query(r)
+	if err != nil {
+		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	if dest := r.Header.Get("Sec-Fetch-Dest"); dest == "" || dest == "document" {
+	snap := s.current.Load()
+	back, ok := oauth.ReturnAddress(q.Get("return_to"), func(origin string) bool { return snap.literal[origin] })
+	if !ok {
+		s.noWayBack(w)
+		return
+	}
+	topLevel := r.Header.Get("Sec-Fetch-Dest") != "iframe"
+	if topLevel {
 		visitedCookie.Set(w, "1")
 	}
+	if topLevel && q.Has("client_id") {
+		s.carryBack(w, r, q)
+		return
+	}
 	redirect(w, back)
+}
+
+func (s *Server) noWayBack(w http.ResponseWriter) {
+	web.WritePage(w, s.Logger, http.StatusBadRequest, oauth.ValidOrigin{}, web.Plain{
+		Title: "There is no way back from here",
+		Text:  "The page that sent you here belongs to no app that this server knows. Use your browser's back button.",
+	})
 }

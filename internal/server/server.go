@@ -192,6 +192,7 @@ func (s *Server) Handler() http.Handler {
 		{"POST " + renewalPath, plain, s.renew},
 		{"OPTIONS " + renewalPath, plain, s.preflightFor("POST")},
 		{"GET " + assistedPath + "/resources/js/{file}", plain, s.script},
+		{"GET " + ticketPath, session, s.ticketPage},
 		{"GET " + windowPath, session, s.window},
 		{"GET " + authorizePath, session, s.authorize},
 		{"HEAD " + authorizePath, plain, s.wrongMethod("GET, POST")},

@@ -69,10 +69,9 @@ func (s *Server) askAgain(w http.ResponseWriter, v *visit, username string, wait
 	} else {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	web.WritePage(w, s.Logger, status, v.frame(), web.SignIn{
-		Flow: sealed, Client: v.client.DisplayName(), Username: username, Error: text, Fields: problem != nil,
-		About: about(v.client), Target: v.redirect,
-	})
+	page := v.signInPage(sealed, username)
+	page.Error, page.Fields = text, problem != nil
+	web.WritePage(w, s.Logger, status, v.frame(), page)
 }
 
 func inWords(d time.Duration) string {

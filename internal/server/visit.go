@@ -22,6 +22,10 @@ type visit struct {
 	bound bool
 	// secret is the SSO cookie's value where this very answer sets it.
 	secret string
+	// storage is what the browser says of the cookies that the frame may see (Sec-Fetch-Storage-Access), frameCookies what the
+	// frame's own script found out about those that it keeps; nil where it says nothing.
+	storage      string
+	frameCookies *bool
 }
 
 // visitBy begins a visit for an enabled client.
@@ -92,5 +96,16 @@ func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
 		return
 	}
 	s.metrics.refused(e.Code)
-	web.WriteMessage(w, v.origin, oauth.NewAssistedError(web.Logged(s.Logger, e)))
+	answer := oauth.NewAssistedError(web.Logged(s.Logger, e))
+	switch {
+	case !v.flow.Framed && v.flow.Ticket != "":
+		web.WritePage(w, s.Logger, web.StatusOf(e.Code), oauth.ValidOrigin{}, web.HandOver{
+			Origin: v.origin.String(), Error: &answer, Return: v.returns("").String(),
+		})
+	case v.flow.JKT != "" && v.flow.Framed && (e.Code == oauth.InteractionRequired || e.Code == oauth.ConsentRequired):
+		answer.Reason = oauth.SilentReason(v.storage)
+		web.WriteReason(w, v.origin, answer)
+	default:
+		web.WriteMessage(w, v.origin, answer)
+	}
 }

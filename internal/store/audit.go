@@ -25,13 +25,15 @@ const (
 	EventConsentDenied    Event = "consent_denied"
 	EventConsentWithdrawn Event = "consent_withdrawn"
 	EventTokenRevoked     Event = "token_revoked"
-	EventFamilyStarted    Event = "family_started"
-	EventFamilyEnded      Event = "family_ended"
-	EventReplay           Event = "replay"
-	EventDeviceDecided    Event = "device_decided"
-	EventClientChanged    Event = "client_changed"
-	EventClientRemoved    Event = "client_removed"
-	EventProfileChanged   Event = "profile_changed"
+	// EventAdmitted: a ticket brought the session into an app's frame.
+	EventAdmitted       Event = "session_admitted"
+	EventFamilyStarted  Event = "family_started"
+	EventFamilyEnded    Event = "family_ended"
+	EventReplay         Event = "replay"
+	EventDeviceDecided  Event = "device_decided"
+	EventClientChanged  Event = "client_changed"
+	EventClientRemoved  Event = "client_removed"
+	EventProfileChanged Event = "profile_changed"
 	// EventRegistrationToken: an initial access token for client registration was made.
 	EventRegistrationToken Event = "registration_token"
 	EventKeyAdded          Event = "key_added"
@@ -56,7 +58,7 @@ const (
 
 // Events are all of them, in the order of a life.
 var Events = []Event{
-	EventSignIn, EventSignInFailed, EventSignOut, EventDelegated, EventDelegationEnded,
+	EventSignIn, EventSignInFailed, EventSignOut, EventAdmitted, EventDelegated, EventDelegationEnded,
 	EventConsentGiven, EventConsentDenied, EventConsentWithdrawn, EventTokenRevoked, EventFamilyStarted,
 	EventFamilyEnded, EventReplay, EventDeviceDecided, EventSessionsEnded, EventClientChanged,
 	EventClientRemoved, EventClientTried, EventProfileChanged, EventRegistrationToken, EventApplied,

@@ -179,6 +179,10 @@ type Sessions interface {
 	EndSession(ctx context.Context, id oauth.ID, a Audit) (clientIDs []string, err error)
 	// EndChild removes one child session by its cookie; its parent lives on.
 	EndChild(ctx context.Context, cookieHash []byte) error
+	// AdmitChild spends the ticket and adds a child (nil for none) to the session, in one transaction: ErrEnded where the session
+	// is over at now or its account locked, a *SpentError where the ticket was used before. The child takes the place of the one
+	// whose cookie hashes to replaces (nil for none), whose parent lives on.
+	AdmitChild(ctx context.Context, sessionID oauth.ID, child *oauth.ChildSession, replaces []byte, ticket OneTime, now time.Time, a Audit) error
 	// EndSessions ends every session, delegation and family of the account, offline ones too. It tells which clients had a
 	// delegation. ErrNotFound where there is no such account.
 	EndSessions(ctx context.Context, accountID oauth.ID, a Audit) (clientIDs []string, err error)

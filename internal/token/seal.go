@@ -27,6 +27,7 @@ const (
 	KindDeviceCode   Kind = "device_code"  // device codes (RFC 8628)
 	KindNonce        Kind = "nonce"        // DPoP nonces
 	KindRenewal      Kind = "renewal"      // renewal handles of the browser library
+	KindTicket       Kind = "ticket"       // sessions on their way into a frame
 	KindRegistration Kind = "registration" // initial access tokens for client registration
 
 	KindAdminSession Kind = "admin_session" // cookies of signed-in operators
@@ -40,7 +41,7 @@ const (
 // scanners can find; all its characters belong to b64token (RFC 6750 §2.1).
 var kinds = map[Kind]string{
 	KindAccess: AccessPrefix, KindFlow: "", KindDevice: "", KindCode: CodePrefix, KindRefresh: RefreshPrefix, KindRequest: "",
-	KindDeviceCode: "usher_dc_", KindNonce: "", KindRenewal: "", KindRegistration: "usher_it_",
+	KindDeviceCode: "usher_dc_", KindNonce: "", KindRenewal: "", KindTicket: "", KindRegistration: "usher_it_",
 	KindAdminSession: "", KindAdminFlow: "", KindOperatorLink: "usher_ol_", KindPasswordLink: "usher_pl_",
 }
 

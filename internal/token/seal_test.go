@@ -16,7 +16,7 @@ import (
 // kinds are one of each way to be kept: cookies, values in pages, and the kinds that have a prefix.
 var kinds = []token.Kind{
 	token.KindAccess, token.KindFlow, token.KindDevice, token.KindRegistration, token.KindAdminSession, token.KindOperatorLink,
-	token.KindPasswordLink, token.KindRenewal,
+	token.KindPasswordLink, token.KindRenewal, token.KindTicket,
 }
 
 // prefixes begin what scanners for secrets are to find.

@@ -19,11 +19,27 @@ const (
 	messageTail = ";var t=window.parent!==window?window.parent:window.opener,a=location.ancestorOrigins;" +
 		"if(!t){document.body.hidden=false;return}if(t===window.parent&&a&&a[0]!==to)return;" +
 		"t.postMessage(message,to)})();\n</script></body></html>\n"
+	// messageReason finds out what only a frame's script can: whether the frame keeps a cookie, plain or partitioned. A
+	// browser that says nothing of storage access and keeps the plain one lets the first-party ones through.
+	messageReason = ";var keeps=function(name,more){var c='__Host-usher-'+name+'=1;Path=/;Secure;SameSite=None'+more;document.cookie=c;" +
+		"var kept=document.cookie.indexOf(name+'=1')>=0;document.cookie=c+';Max-Age=0';return kept},plain=keeps('plain','');" +
+		"if(message.reason!=='not_signed_in'){if(!plain&&!keeps('parted',';Partitioned'))message.reason='cookies_blocked';" +
+		"else if(message.reason==='unknown')message.reason=plain?'not_signed_in':'needs_click'}"
 )
 
 // WriteMessage answers with the page that posts message to the origin, which is also the only one that may
 // frame it.
 func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
+	writeMessage(w, to, message, "")
+}
+
+// WriteReason is WriteMessage for an error that has a reason, which the page's script makes more exact.
+func WriteReason(w http.ResponseWriter, to oauth.ValidOrigin, e oauth.AssistedError) {
+	writeMessage(w, to, e, messageReason)
+}
+
+// writeMessage writes the page; script runs before the message is posted.
+func writeMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any, script string) {
 	object, err := json.Marshal(message)
 	if err != nil {
 		http.Error(w, "server_error", http.StatusInternalServerError)
@@ -31,7 +47,7 @@ func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
 	}
 	nonce := Nonce()
 	pageHeaders(w.Header(), nonce, to, "", "no-referrer")
-	page := make([]byte, 0, len(messageHead)+len(messageScript)+len(messageObject)+len(messageTail)+len(object)+128)
+	page := make([]byte, 0, len(messageHead)+len(messageScript)+len(messageObject)+len(messageTail)+len(object)+len(script)+128)
 	page = append(page, messageHead...)
 	page = append(page, nonce...)
 	page = append(page, messageScript...)
@@ -40,6 +56,7 @@ func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
 	page = append(page, '"')
 	page = append(page, messageObject...)
 	page = append(page, object...)
+	page = append(page, script...)
 	page = append(page, messageTail...)
 	w.Write(page)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -79,6 +80,10 @@ type SignIn struct {
 	Fields   bool // the error concerns what was typed
 	About    About
 	Target   oauth.ValidRedirect
+	// Open is the address of a window to go on in, which the page of a frame offers where our first-party cookies do not reach
+	// it; StorageAccess is what the browser said of them. Both are empty where there is no such offer.
+	Open          string
+	StorageAccess string
 }
 
 // SelectAccount asks whether to go on with the account that is signed in.
@@ -119,8 +124,37 @@ type Window struct {
 	Open   string // address of the window
 }
 
-// Done ends such a window: its script tells the opener, at our own origin, and closes it.
-type Done struct{}
+// Done ends such a window: its script tells the opener, at our own origin, which closes it. The ticket, if any, is for that
+// opener, too.
+type Done struct{ Ticket string }
+
+// Ticket is a hidden frame's page, which takes a ticket from the app's library and brings it here by a form.
+type Ticket struct{ Flow string }
+
+// HandOver ends a window that the app opened: its script gives the outcome to the page that opened it, at the one origin, or,
+// where it has no opener any more, goes on to the app's own page.
+type HandOver struct {
+	Origin string
+	Ticket string
+	Error  *oauth.AssistedError // in the ticket's place
+	Return string               // empty where there is no such page
+}
+
+// Message is what the page that opened the window gets.
+func (v HandOver) Message() (string, error) {
+	var message any = v.Error
+	if v.Error == nil {
+		message = ticketMessage{Status: "ticket", Ticket: v.Ticket}
+	}
+	text, err := json.Marshal(message)
+	return string(text), err
+}
+
+// ticketMessage is the message of a window that ends well.
+type ticketMessage struct {
+	Status string `json:"status"`
+	Ticket string `json:"ticket"`
+}
 
 // Logout asks whether to sign out, or, with Auto, signs out by its own script.
 type Logout struct {
@@ -139,10 +173,17 @@ type Plain struct {
 	Detail string
 }
 
-func (SignIn) template() (string, string)        { return "signin.html", "Sign in" }
-func (Consent) template() (string, string)       { return "consent.html", "Allow access" }
-func (Window) template() (string, string)        { return "window.html", "Continue in a window" }
-func (Done) template() (string, string)          { return "done.html", "Signed in" }
+func (SignIn) template() (string, string)  { return "signin.html", "Sign in" }
+func (Consent) template() (string, string) { return "consent.html", "Allow access" }
+func (Window) template() (string, string)  { return "window.html", "Continue in a window" }
+func (Done) template() (string, string)    { return "done.html", "Signed in" }
+func (Ticket) template() (string, string)  { return "ticket.html", "Answer" }
+func (v HandOver) template() (string, string) {
+	if v.Error != nil {
+		return "handover.html", "Not signed in"
+	}
+	return "handover.html", "Signed in"
+}
 func (Logout) template() (string, string)        { return "logout.html", "Sign out" }
 func (SelectAccount) template() (string, string) { return "account.html", "Choose an account" }
 func (FormPost) template() (string, string)      { return "formpost.html", "Going back to the app" }

@@ -35,6 +35,10 @@ var (
 		FOR SHARE OF a`)
 	insertChild = sql(`INSERT INTO child_session (cookie_hash, id, session_id, client_id, origin) VALUES ($1, $2, $3, $4, $5)`)
 
+	// liveSession keeps the session from ending until the transaction does.
+	liveSession = sql(`SELECT s.id FROM session s JOIN account a ON a.id = s.account_id AND a.locked = 0
+		WHERE s.id = $1 AND s.ends > $2 FOR SHARE OF s, a`)
+
 	renewSession = sql(`UPDATE session SET cookie_hash = COALESCE($3, cookie_hash), auth_time = $4, amr = $5, acr = $6,
 		last_used = $7, idle_ms = $8, expires = $9, ends = $10
 		WHERE id = $1 AND account_id = $2 AND EXISTS (SELECT 1 FROM account a WHERE a.id = $2 AND a.locked = 0 AND a.version = $11)`)
@@ -157,6 +161,33 @@ func (s *Store) RenewSession(ctx context.Context, accountVersion int64, ss oauth
 		}
 		record(t, a)
 		return err
+	})
+}
+
+// AdmitChild spends the ticket and adds a child to the session.
+func (s *Store) AdmitChild(ctx context.Context, sessionID oauth.ID, child *oauth.ChildSession, replaces []byte, ticket store.OneTime, now time.Time, a store.Audit) error {
+	g := newGate(ticket)
+	return s.db.write(ctx, func(t tx) error {
+		live := false
+		if err := t.query(liveSession, func(row) { live = true }, sessionID[:], millis(now)); err != nil {
+			return err
+		}
+		if !live {
+			return store.ErrEnded
+		}
+		g[0].fresh = false
+		if err := t.query(insertSpent, func(row) { g[0].fresh = true }, g[0].hash, g[0].expires); err != nil {
+			return err
+		}
+		if err := g.used(); err != nil {
+			return err
+		}
+		if child != nil {
+			t.do(deleteChild, replaces)
+			t.do(insertChild, child.CookieHash, child.ID[:], sessionID[:], child.ClientID, child.Origin)
+		}
+		record(t, a)
+		return nil
 	})
 }
 

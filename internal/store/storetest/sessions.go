@@ -17,6 +17,8 @@ var sessionTests = map[string]func(*fixture){
 	"renew session":                testRenewSession,
 	"touch session":                testTouchSession,
 	"end session":                  testEndSession,
+	"admit child":                  testAdmitChild,
+	"race: AdmitChild":             raceAdmitChild,
 }
 
 func testStanding(f *fixture) {
@@ -83,6 +85,67 @@ func testChildStanding(f *fixture) {
 	_, err = f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
 	f.want("ended child", err, store.ErrNotFound)
 	f.want("its parent", f.sessionError(s.ID), nil)
+}
+
+func testAdmitChild(f *fixture) {
+	ctx := f.Context()
+	acc, c := f.account(), f.client()
+	s, former := f.session(acc), f.newChild(c.ID)
+	other := f.newSession(acc)
+	f.must(f.st.StartSession(ctx, 1, other, former, nil, store.Audit{}))
+	child, ticket, a := f.newChild(c.ID), f.oneTime("ticket"), f.audit(store.EventAdmitted)
+	f.must(f.st.AdmitChild(ctx, s.ID, child, former.CookieHash, ticket, f.now, a))
+	got, err := f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
+	f.must(err)
+	f.same("the session behind the child", got.Session, s)
+	f.same("recorded", f.hasAudit(a), true)
+	_, err = f.st.ChildStanding(ctx, former.CookieHash, c.ID, child.Origin)
+	f.want("the child before", err, store.ErrNotFound)
+	f.want("its parent", f.sessionError(other.ID), nil)
+
+	again := f.newChild(c.ID)
+	f.want("the same ticket", asSpent(f.st.AdmitChild(ctx, s.ID, again, child.CookieHash, ticket, f.now, store.Audit{}), "ticket"), errSpent)
+	_, err = f.st.ChildStanding(ctx, again.CookieHash, c.ID, again.Origin)
+	f.want("its child", err, store.ErrNotFound)
+	_, err = f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
+	f.want("the child that it was to replace", err, nil)
+
+	f.must(f.st.AdmitChild(ctx, s.ID, nil, nil, f.oneTime("ticket"), f.now, store.Audit{}))
+	unused := f.oneTime("ticket")
+	f.want("after its time", f.st.AdmitChild(ctx, s.ID, again, nil, unused, s.Expires, store.Audit{}), store.ErrEnded)
+	_, err = f.st.EndSession(ctx, s.ID, store.Audit{})
+	f.must(err)
+	f.want("after its end", f.st.AdmitChild(ctx, s.ID, again, nil, unused, f.now, store.Audit{}), store.ErrEnded)
+	_, err = f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
+	f.want("the child ends with it", err, store.ErrNotFound)
+	f.must(f.st.Spend(ctx, unused)) // a refusal does not use it up
+}
+
+// raceAdmitChild: one ticket makes one child, and none where the session ends at the same moment.
+func raceAdmitChild(f *fixture) {
+	ctx := f.Context()
+	acc, c := f.account(), f.client()
+	for range 4 {
+		s, ticket := f.session(acc), f.oneTime("ticket")
+		children := make([]*oauth.ChildSession, racers)
+		n := f.winners(race(racers, func(i int) error {
+			children[i] = f.newChild(c.ID)
+			return asSpent(f.st.AdmitChild(ctx, s.ID, children[i], nil, ticket, f.now, store.Audit{}), "ticket")
+		}), errSpent)
+		f.same("winners", n, 1)
+		race(racers, func(i int) error {
+			if i == 0 {
+				_, err := f.st.EndSession(ctx, s.ID, store.Audit{})
+				return err
+			}
+			children[i] = f.newChild(c.ID)
+			return f.st.AdmitChild(ctx, s.ID, children[i], nil, f.oneTime("ticket"), f.now, store.Audit{})
+		})
+		for _, child := range children {
+			_, err := f.st.ChildStanding(ctx, child.CookieHash, c.ID, child.Origin)
+			f.want("a child of what is over", err, store.ErrNotFound)
+		}
+	}
 }
 
 func testSessionWithoutCookie(f *fixture) {

@@ -50,20 +50,64 @@
   focusFirst();
   window.addEventListener('focus', focusFirst);
 
+  // What this frame keeps: whether a cookie of ours comes back, plain or for this app's site alone. Only a try tells.
+  const keeps = (name, more) => {
+    const cookie = `__Host-usher-${name}=1;Path=/;Secure;SameSite=None${more}`;
+    document.cookie = cookie;
+    const kept = document.cookie.includes(`${name}=1`);
+    document.cookie = `${cookie};Max-Age=0`;
+    return kept;
+  };
+  const keepsAny = () => keeps('plain', '') || keeps('parted', ';Partitioned');
+  for (const field of all('[name=frame_cookies]')) field.value = framed ? (keepsAny() ? 'yes' : 'no') : '';
+
+  const redeem = (form, ticket, verifier) => {
+    form.elements.namedItem('ticket').value = String(ticket || '');
+    form.elements.namedItem('verifier').value = String(verifier || '');
+    form.requestSubmit();
+  };
+
+  // The button opens a window of our own, where our cookies are first-party. When that says it is done, the form goes on, with
+  // the ticket that the window got for the challenge: the verifier never leaves this page but in that form.
+  const offerWindow = () => {
+    let opened = null;
+    const encode = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+    const verifier = encode(crypto.getRandomValues(new Uint8Array(32)));
+    let challenge = '';
+    if (crypto.subtle) {
+      crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier)).then((hash) => {
+        challenge = `&ticket_challenge=${encode(hash)}`;
+      });
+    }
+    find('#continue').addEventListener('click', () => {
+      opened = window.open(main.dataset.open + challenge, '_blank', 'popup,width=480,height=700');
+      find('#blocked').hidden = Boolean(opened);
+    });
+    window.addEventListener('message', (event) => {
+      if (!opened || event.source !== opened || event.origin !== location.origin) return;
+      if (!event.data || event.data.type !== 'done') return;
+      opened.close();
+      redeem(find('#go-on'), event.data.ticket, verifier);
+    });
+  };
+
   const pages = {
-    // Offers a window, and goes on when that window says it is done.
-    window() {
-      let opened = null;
-      find('#continue').addEventListener('click', () => {
-        opened = window.open(main.dataset.open, '_blank', 'popup,width=480,height=700');
-        if (!opened) find('#blocked').hidden = false;
-      });
-      window.addEventListener('message', (event) => {
-        if (!opened || event.source !== opened || event.origin !== location.origin) return;
-        if (event.data && event.data.type === 'done') find('#go-on').requestSubmit();
-      });
+    // Offers a window, in the place of pages that must not be framed.
+    window: offerWindow,
+    // Offers it beside the form, where first-party cookies of ours do not reach this frame; as the better way where it keeps
+    // none at all, since then only a window leaves a session behind.
+    signin() {
+      const access = main.dataset.storageAccess;
+      if (!main.dataset.open || access === 'active' || (!access && keeps('plain', ''))) return;
+      if (!keepsAny()) {
+        find('#continue').textContent = 'Sign in in a window';
+        find('#offer-text').textContent = 'You then stay signed in when this page is loaded again. If you are signed in on this server already, no password is needed.';
+        find('#offer-else').textContent = 'or, for this tab only';
+      }
+      find('#offer').hidden = false;
+      offerWindow();
     },
-    // Ends such a window: only our own page hears it.
+    // Ends such a window: only our own page hears it, and closes it.
     done() {
       // Only an opener of our own origin lets us look at it; to any other this window shows no difference.
       try {
@@ -71,8 +115,22 @@
       } catch (stranger) {
         return;
       }
-      window.opener.postMessage({ type: 'done' }, location.origin);
-      window.close();
+      window.opener.postMessage({ type: 'done', ticket: main.dataset.ticket }, location.origin);
+    },
+    // Ends a window that the app opened: the app hears it, and closes it. Where the two were cut apart, the app's own page,
+    // which this window then shows, passes it on.
+    handover() {
+      if (window.opener) window.opener.postMessage(JSON.parse(main.dataset.message), main.dataset.to);
+      else if (main.dataset.return) location.replace(main.dataset.return);
+    },
+    // Takes a ticket from the library of the app's page.
+    ticket() {
+      const form = find('#go-on');
+      window.addEventListener('message', (event) => {
+        if (event.source !== window.parent || event.origin !== frame || !event.data || event.data.type !== 'ticket') return;
+        redeem(form, event.data.ticket, event.data.verifier);
+      });
+      window.parent.postMessage({ type: 'ticket_ready' }, frame);
     },
     // Carries the answer to the app by itself; the button is for those without script.
     formpost() {
