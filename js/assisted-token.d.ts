@@ -57,6 +57,12 @@ export interface Settings {
   iframeSettings?: IframeSettings;
   backdropSettings?: BackdropSettings;
   closeButtonSettings?: CloseButtonSettings;
+  /** Where the sign-in shows: in a modal dialog of the page, or in a window of its own. */
+  presentation?: "modal" | "popup";
+  /** Is told when the user signed out elsewhere, or somebody else signed in. The tokens are forgotten, or replaced, by then. */
+  onSessionChange?: (change: SessionChange) => void;
+  /** How often to ask whether the session is still there, in seconds; 60 where `onSessionChange` is given, else 0: never. */
+  sessionPollSeconds?: number;
 }
 
 /** Every field of the server's success message save the token itself. */
@@ -88,6 +94,13 @@ export type ErrorCode =
   | "server_error"
   | "temporarily_unavailable";
 
+/**
+ * What was in the way where the user has to act. `not_signed_in`: nobody is. `needs_click`: the browser keeps the server's own
+ * cookies from this page; the user may be signed in all the same, and one click tells. `cookies_blocked`: it keeps no cookie of
+ * the server here at all.
+ */
+export type Reason = "not_signed_in" | "needs_click" | "cookies_blocked";
+
 /** What the library's promises reject with. */
 export interface TokenError {
   error: ErrorCode | (string & {});
@@ -95,6 +108,16 @@ export interface TokenError {
   /** Equal to `error`. */
   error_code: string;
   error_uri?: string;
+  /** With `interaction_required` and `consent_required`, where the browser let it be found out. */
+  reason?: Reason;
+}
+
+/** What became of the session behind the tokens, elsewhere than through this assistant. */
+export interface SessionChange {
+  /** Whether somebody is signed in. */
+  signedIn: boolean;
+  /** Who is, now. */
+  sub?: string;
 }
 
 export type Callbacks<A> = ((argument: A) => unknown) | readonly ((argument: A) => unknown)[];

@@ -223,9 +223,19 @@ type AssistedSuccess struct {
 	IDToken     string `json:"id_token,omitempty"`
 	// RenewalHandle is for the library alone, where it named a key (see Renewal).
 	RenewalHandle string `json:"renewal_handle,omitempty"`
-	// FrameCookies tells it whether the frame keeps a session for the next load of the page; nil where that is not known.
-	FrameCookies *bool `json:"frame_cookies,omitempty"`
+	// Kept tells it where the session is to be found when the page is loaded again; empty where that is not known.
+	Kept Kept `json:"session_kept,omitempty"`
 }
+
+// Kept is where a session outlives the page.
+type Kept string
+
+// The places. In the frame a hidden request finds it; at the server, a visit of the whole page; what only the tab has is gone.
+const (
+	KeptInFrame  Kept = "frame"
+	KeptAtServer Kept = "server"
+	KeptInTab    Kept = "tab"
+)
 
 // NewAssistedSuccess puts the message together.
 func NewAssistedSuccess(t *AccessToken, accessToken, idToken string) AssistedSuccess {

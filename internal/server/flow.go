@@ -146,6 +146,9 @@ func (v *visit) signInPage(sealed, username string) web.SignIn {
 	if v.flow.Framed && v.flow.Ending == oauth.EndMessage {
 		page.Open, page.StorageAccess = windowAddress(sealed), v.storage
 	}
+	if !v.flow.Framed && v.flow.Ending == oauth.EndMessage && v.flow.Ticket != "" {
+		page.Opener = v.origin.String()
+	}
 	return page
 }
 

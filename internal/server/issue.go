@@ -45,7 +45,7 @@ func (s *Server) issueAssisted(r *http.Request, v *visit, st *oauth.Standing) (*
 	answer := oauth.NewAssistedSuccess(t, access, idToken)
 	answer.RenewalHandle, err = s.renewalHandle(v, st)
 	if v.flow.JKT != "" {
-		answer.FrameCookies = v.frameCookies
+		answer.Kept = v.kept(r)
 	}
 	return &answer, err
 }

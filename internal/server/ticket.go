@@ -66,6 +66,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, v *visit, seal
 	if step := s.nextStep(v, st); step != oauth.StepDone {
 		return nil, v.flow.SilentError(step)
 	}
+	v.byTicket = true
 	return st, s.admitChild(w, r, v, st, t)
 }
 
@@ -101,6 +102,19 @@ func (s *Server) admitChild(w http.ResponseWriter, r *http.Request, v *visit, st
 		cookie.Set(w, secret)
 	}
 	return nil
+}
+
+// kept is where the session of the answer is to be found by the app's page when it is loaded again.
+func (v *visit) kept(r *http.Request) oauth.Kept {
+	switch {
+	case v.frameCookies == nil:
+		return ""
+	case *v.frameCookies, ssoCookie.Read(r) != "":
+		return oauth.KeptInFrame
+	case v.byTicket:
+		return oauth.KeptAtServer
+	}
+	return oauth.KeptInTab
 }
 
 // handOver ends a window that the app itself opened: by a ticket for the page that opened it or, where the browser has cut

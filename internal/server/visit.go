@@ -26,6 +26,8 @@ type visit struct {
 	// frame's own script found out about those that it keeps; nil where it says nothing.
 	storage      string
 	frameCookies *bool
+	// byTicket tells that a ticket brought the session here.
+	byTicket bool
 }
 
 // visitBy begins a visit for an enabled client.

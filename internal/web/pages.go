@@ -84,6 +84,8 @@ type SignIn struct {
 	// it; StorageAccess is what the browser said of them. Both are empty where there is no such offer.
 	Open          string
 	StorageAccess string
+	// Opener is the origin of the app that opened this window, which learns that the window is there; empty for none.
+	Opener string
 }
 
 // SelectAccount asks whether to go on with the account that is signed in.

@@ -101,9 +101,12 @@
   }
 
   // errors.ts
-  function failure(error, error_description, error_uri) {
-    const made = { error, error_description, error_code: error };
-    return error_uri === void 0 ? made : { ...made, error_uri };
+  function failure(error, error_description, more = {}) {
+    return { error, error_description, error_code: error, ...more };
+  }
+  var REASONS = ["not_signed_in", "needs_click", "cookies_blocked"];
+  function reasonOf(value) {
+    return REASONS.includes(value) ? value : void 0;
   }
   function needsUser(error) {
     const code = error?.error;
@@ -114,6 +117,89 @@
     const text = `No answer from ${server} within ${seconds} seconds. Is this page's origin, ${location.origin}, among the allowed origins of the client '${clientId}'? Is the server's certificate trusted (open ${hostUrl}/ in a tab)? Is this page's Content-Security-Policy in the way (it needs: frame-src ${server})?`;
     console.warn("usher: " + text);
     return failure("temporarily_unavailable", text);
+  }
+
+  // message.ts
+  function isObject(data) {
+    return typeof data === "object" && data !== null && !Array.isArray(data);
+  }
+  function readTokens(data, nonce) {
+    if (!isSuccess(data)) return void 0;
+    const { access_token, expires_in, id_token } = data;
+    const type = data["token_type"] ?? "bearer";
+    if (typeof access_token !== "string" || !/^[\x21-\x7e]+$/.test(access_token)) throw failure("server_error", "The server's answer has no token.");
+    if (typeof type !== "string" || type.toLowerCase() !== "bearer") throw failure("server_error", "The server's answer has a token of another type than bearer.");
+    if (typeof expires_in !== "number" || !(expires_in >= 0)) throw failure("server_error", "The server's answer does not say how long the token lives.");
+    if (id_token !== void 0 && nonceOf(id_token) !== nonce) throw failure("server_error", "The id_token's nonce is not the one of this request.");
+    return { ...data, access_token, expires_in };
+  }
+  function isSuccess(data) {
+    if (!isObject(data)) return false;
+    if (data["status"] === "error") throw errorFrom(data);
+    return data["status"] === "success";
+  }
+  function errorFrom(data) {
+    const { error, error_description, error_uri, ...rest } = isObject(data) ? data : {};
+    const reason = reasonOf(rest["reason"]);
+    return failure(
+      typeof error === "string" && error ? error : "server_error",
+      typeof error_description === "string" ? error_description : "The server gave no description.",
+      { ...typeof error_uri === "string" && { error_uri }, ...reason && { reason } }
+    );
+  }
+  function nonceOf(idToken) {
+    try {
+      const payload = String(idToken).split(".")[1] ?? "";
+      const claims = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
+      return isObject(claims) ? claims["nonce"] : void 0;
+    } catch {
+      return void 0;
+    }
+  }
+  function makeNonce() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  // channel.ts
+  var Channel = class {
+    constructor(name, hear) {
+      __publicField(this, "channel");
+      if (typeof BroadcastChannel !== "function") return;
+      this.channel = new BroadcastChannel(name);
+      this.channel.onmessage = ({ data }) => {
+        if (isObject(data) && typeof data["type"] === "string") hear(data);
+      };
+    }
+    tell(news) {
+      this.channel?.postMessage(news);
+    }
+    close() {
+      this.channel?.close();
+    }
+  };
+  function windowChannel(hostUrl) {
+    return `usher ${hostUrl}`;
+  }
+  var HEARING = 500;
+  var TAKING = 15e3;
+  var passedOn = Promise.resolve();
+  function passOn(hostUrl, ticket) {
+    passedOn = new Promise((resolve2) => {
+      const giveUp = () => {
+        channel.close();
+        resolve2();
+      };
+      let timer = setTimeout(giveUp, HEARING);
+      const channel = new Channel(windowChannel(hostUrl), (news) => {
+        if (!("ticket" in news) || news.ticket !== ticket) return;
+        if (news.type === "taken") window.close();
+        if (news.type !== "heard") return;
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, TAKING);
+      });
+      channel.tell({ type: "ticket", ticket });
+    });
   }
 
   // lock.ts
@@ -171,7 +257,7 @@
   }
   function logged(promise) {
     return promise.catch((error) => {
-      log("failed:", error.error, error.error_description);
+      log("failed:", error.error, error.error_description, ...error.reason ? ["reason:", error.reason] : []);
       throw error;
     });
   }
@@ -220,47 +306,6 @@
       stop();
       frame.remove();
     }
-  }
-
-  // message.ts
-  function isObject(data) {
-    return typeof data === "object" && data !== null && !Array.isArray(data);
-  }
-  function readTokens(data, nonce) {
-    if (!isSuccess(data)) return void 0;
-    const { access_token, expires_in, id_token } = data;
-    const type = data["token_type"] ?? "bearer";
-    if (typeof access_token !== "string" || !/^[\x21-\x7e]+$/.test(access_token)) throw failure("server_error", "The server's answer has no token.");
-    if (typeof type !== "string" || type.toLowerCase() !== "bearer") throw failure("server_error", "The server's answer has a token of another type than bearer.");
-    if (typeof expires_in !== "number" || !(expires_in >= 0)) throw failure("server_error", "The server's answer does not say how long the token lives.");
-    if (id_token !== void 0 && nonceOf(id_token) !== nonce) throw failure("server_error", "The id_token's nonce is not the one of this request.");
-    return { ...data, access_token, expires_in };
-  }
-  function isSuccess(data) {
-    if (!isObject(data)) return false;
-    if (data["status"] === "error") throw errorFrom(data);
-    return data["status"] === "success";
-  }
-  function errorFrom(data) {
-    const { error, error_description, error_uri } = isObject(data) ? data : {};
-    return failure(
-      typeof error === "string" && error ? error : "server_error",
-      typeof error_description === "string" ? error_description : "The server gave no description.",
-      typeof error_uri === "string" ? error_uri : void 0
-    );
-  }
-  function nonceOf(idToken) {
-    try {
-      const payload = String(idToken).split(".")[1] ?? "";
-      const claims = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
-      return isObject(claims) ? claims["nonce"] : void 0;
-    } catch {
-      return void 0;
-    }
-  }
-  function makeNonce() {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
   // post.ts
@@ -345,6 +390,10 @@
 :where(.usher-close){position:absolute;top:6px;right:6px;z-index:2147483647}
 .usher-x{box-sizing:border-box;width:44px;height:44px;padding:0;border:0;border-radius:50%;background:#fff;color:#3c4450;font:26px/44px system-ui,sans-serif;text-align:center;cursor:pointer}
 .usher-x:hover{background:#eef0f4}
+.usher-note{box-sizing:border-box;width:340px;max-width:100vw;padding:44px 28px 28px;color:#1b1f27;font:16px/1.5 system-ui,sans-serif;text-align:center}
+.usher-note p{margin:0 0 20px}
+.usher-note button{width:100%;min-height:46px;border:0;border-radius:8px;background:#2250c4;color:#fff;font:600 16px system-ui,sans-serif;cursor:pointer}
+.usher-note button:focus-visible{outline:3px solid #3b6fe0;outline-offset:2px}
 .usher-x:focus-visible{outline:3px solid #3b6fe0;outline-offset:-3px}
 @keyframes usher-in{from{opacity:0;transform:translateY(10px)}}
 @keyframes usher-turn{to{transform:rotate(1turn)}}
@@ -354,7 +403,9 @@
 .usher-dialog .usher-panel{background:#1b1f27;box-shadow:0 24px 64px #000c,0 0 0 1px #ffffff1a}
 .usher-x{background:#1b1f27;color:#dfe3ea}
 .usher-x:hover{background:#2c323d}
-.usher-x:focus-visible{outline-color:#8fb2ff}
+.usher-x:focus-visible,.usher-note button:focus-visible{outline-color:#8fb2ff}
+.usher-note{color:#eceef2}
+.usher-note button{background:#8fb0ff;color:#0e1526}
 }
 @media(max-width:480px){
 .usher-dialog .usher-panel,.usher-dialog .usher-frame{border-radius:0!important}
@@ -374,13 +425,13 @@
   }
 
   // dialog.ts
-  function showDialog(frame, settings) {
+  function showDialog(content, settings) {
     adoptLook();
-    dressFrame(frame, settings.iframeSettings ?? {});
+    if (content instanceof HTMLIFrameElement) dressFrame(content, settings.iframeSettings ?? {});
     const id = settings.iframeSettings?.targetElementId;
     const target = id ? document.getElementById(id) : null;
     if (id && !target) console.warn(`usher: there is no element with the id '${id}' for the sign-in; a dialog is shown`);
-    return target ? embed(frame, target, settings) : modal(frame, settings);
+    return target ? embed(content, target, settings) : modal(content, settings);
   }
   function dressFrame(frame, { width, height, style }) {
     frame.className = "usher-frame";
@@ -397,7 +448,7 @@
     made.style.cssText = style;
     return made;
   }
-  function panelOf(frame, settings, withButton, close) {
+  function panelOf(content, settings, withButton, close) {
     const panel = element("div", "usher-panel");
     const { wrapperClass = "", wrapperStyle, style, button } = settings.closeButtonSettings ?? {};
     if (withButton) {
@@ -405,11 +456,13 @@
       wrapper.append(closeButton(button, style, close));
       panel.append(wrapper);
     }
-    panel.append(frame);
-    frame.addEventListener("load", () => panel.classList.add("usher-loaded"), { once: true });
+    panel.append(content);
+    const loaded = () => panel.classList.add("usher-loaded");
+    if (content instanceof HTMLIFrameElement) content.addEventListener("load", loaded, { once: true });
+    else loaded();
     return panel;
   }
-  function modal(frame, settings) {
+  function modal(content, settings) {
     const dialog = element("dialog", "usher-dialog");
     dialog.setAttribute("aria-label", "Sign in");
     const close = () => dialog.close();
@@ -420,12 +473,14 @@
       if (visible !== "static") backdrop.addEventListener("click", close);
       dialog.append(backdrop);
     }
-    const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible !== false, close);
-    dialog.append(turnBack(() => frame), panel, turnBack(() => panel.querySelector("button") ?? frame));
-    frame.addEventListener("load", () => frame.focus(), { once: true });
+    const panel = panelOf(content, settings, settings.closeButtonSettings?.visible !== false, close);
+    const last = content.querySelector("button") ?? content;
+    const first = panel.querySelector("button") ?? last;
+    dialog.append(turnBack(() => last), panel, turnBack(() => first));
+    content.addEventListener("load", () => content.focus(), { once: true });
     (document.body ?? document.documentElement).append(dialog);
     dialog.showModal();
-    (panel.querySelector("button") ?? frame).focus();
+    (content instanceof HTMLIFrameElement ? first : last).focus();
     return {
       dismissed,
       close: () => {
@@ -440,10 +495,10 @@
     stop.addEventListener("focus", () => other().focus());
     return stop;
   }
-  function embed(frame, target, settings) {
+  function embed(content, target, settings) {
     let dismiss = () => void 0;
     const dismissed = new Promise((resolve2) => dismiss = resolve2);
-    const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible === true, () => dismiss());
+    const panel = panelOf(content, settings, settings.closeButtonSettings?.visible === true, () => dismiss());
     panel.classList.add("usher-embedded");
     target.append(panel);
     return { dismissed, close: () => panel.remove() };
@@ -542,27 +597,141 @@
     return query;
   }
 
-  // renewal.ts
-  var CURVE = { name: "ECDSA", namedCurve: "P-256" };
-  var encode = (text) => new TextEncoder().encode(text);
+  // bytes.ts
   function base64url(bytes) {
     const text = String.fromCharCode(...new Uint8Array(bytes));
     return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   }
+  function utf8(text) {
+    return new TextEncoder().encode(text);
+  }
+  function subtle() {
+    return crypto.subtle;
+  }
+  async function sha256(text) {
+    return subtle()?.digest("SHA-256", utf8(text));
+  }
+
+  // ticket.ts
+  async function makeVerifier() {
+    const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+    const hash = await sha256(verifier);
+    return hash && { verifier, challenge: base64url(hash) };
+  }
+  function redeem(server, query, ticket, verifier) {
+    const nonce = makeNonce();
+    const read = (data, reply) => {
+      if (isObject(data) && data["type"] === "ticket_ready") reply({ type: "ticket", ticket, verifier });
+      return readTokens(data, nonce);
+    };
+    const late = () => silence(server.hostUrl, query.get("client_id") ?? "", HIDDEN_TIMEOUT);
+    return askHidden(`${server.token_endpoint}/ticket?${query.toString()}&nonce=${nonce}`, read, HIDDEN_TIMEOUT, late);
+  }
+
+  // popup.ts
+  var FEATURES = "popup,width=480,height=720";
+  var LOOK2 = 400;
+  var Popup = class {
+    constructor(server, settings) {
+      __publicField(this, "verifier");
+      __publicField(this, "server");
+      __publicField(this, "settings");
+      this.server = server;
+      this.settings = settings;
+      void this.renew();
+    }
+    ask(query) {
+      return inTurn("dialog", async () => {
+        const { verifier } = this;
+        if (!verifier) throw failure("temporarily_unavailable", "A sign-in window needs crypto.subtle: serve the app over https.");
+        void this.renew();
+        log("sign-in in a window");
+        return this.run(query, verifier);
+      });
+    }
+    /** It has to be there before the click: what is opened later than a moment after, the browser blocks. */
+    async renew() {
+      this.verifier = await makeVerifier();
+    }
+    async run(query, { verifier, challenge }) {
+      const { server } = this;
+      const back = location.origin + location.pathname;
+      const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: back });
+      let opened2 = null;
+      let spoken = false;
+      const open = () => {
+        opened2 = window.open(`${server.token_endpoint}?${way.toString()}`, "_blank", FEATURES);
+        return opened2 !== null;
+      };
+      const note = noteOn(this.settings, open);
+      let hear = () => void 0;
+      let channel;
+      let timer;
+      try {
+        return await new Promise((resolve2, reject) => {
+          const take = (ticket) => redeem(server, query, String(ticket), verifier).then(resolve2);
+          hear = (event) => {
+            if (!event.isTrusted || opened2 === null || event.source !== opened2 || event.origin !== new URL(server.hostUrl).origin) return;
+            const { data } = event;
+            if (!isObject(data)) return;
+            spoken = true;
+            if (data["status"] === "ticket") take(data["ticket"]).catch(reject);
+            else if (data["status"] === "error") reject(errorFrom(data));
+          };
+          window.addEventListener("message", hear);
+          channel = new Channel(windowChannel(server.hostUrl), (news) => {
+            if (news.type !== "ticket") return;
+            channel?.tell({ type: "heard", ticket: news.ticket });
+            take(news.ticket).then(
+              () => channel?.tell({ type: "taken", ticket: news.ticket }),
+              (error) => log("a ticket on the channel was not for this page:", error.error)
+            );
+          });
+          const closed = () => reject(failure("access_denied", "The sign-in was closed before it was complete."));
+          timer = setInterval(() => opened2?.closed && spoken && closed(), LOOK2);
+          void note.dismissed.then(closed);
+        });
+      } finally {
+        clearInterval(timer);
+        window.removeEventListener("message", hear);
+        setTimeout(() => channel?.close(), 1e3);
+        opened2?.close();
+        note.close();
+      }
+    }
+  };
+  function noteOn(settings, open) {
+    const text = document.createElement("p");
+    const button = document.createElement("button");
+    button.type = "button";
+    const show = (opened2) => {
+      text.textContent = opened2 ? "Go on in the window that has opened." : "Sign in to continue. This opens a window.";
+      button.textContent = opened2 ? "Open it again" : "Sign in";
+    };
+    button.addEventListener("click", () => show(open()));
+    show(open());
+    const note = document.createElement("div");
+    note.className = "usher-note";
+    note.append(text, button);
+    return showDialog(note, { ...settings, iframeSettings: {} });
+  }
+
+  // renewal.ts
+  var CURVE = { name: "ECDSA", namedCurve: "P-256" };
   async function makeKey() {
-    const { subtle } = crypto;
-    if (!subtle) return void 0;
-    const { privateKey, publicKey } = await subtle.generateKey(CURVE, false, ["sign"]);
-    const { crv, kty, x, y } = await subtle.exportKey("jwk", publicKey);
+    const web = subtle();
+    if (!web) return void 0;
+    const { privateKey, publicKey } = await web.generateKey(CURVE, false, ["sign"]);
+    const { crv, kty, x, y } = await web.exportKey("jwk", publicKey);
     const jwk = { crv, kty, x, y };
     return {
       jwk,
-      jkt: base64url(await subtle.digest("SHA-256", encode(JSON.stringify(jwk)))),
-      sign: async (text) => base64url(await subtle.sign({ ...CURVE, hash: "SHA-256" }, privateKey, encode(text)))
+      jkt: base64url(await web.digest("SHA-256", utf8(JSON.stringify(jwk)))),
+      sign: async (text) => base64url(await web.sign({ ...CURVE, hash: "SHA-256" }, privateKey, utf8(text)))
     };
   }
   async function makeProof(key, htu, nonce, now = Date.now()) {
-    const part = (content) => base64url(encode(JSON.stringify(content)));
+    const part = (content) => base64url(utf8(JSON.stringify(content)));
     const head = part({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk });
     const body = part({ jti: makeNonce(), htm: "POST", htu, iat: Math.floor(now / 1e3), ...nonce && { nonce } });
     return `${head}.${body}.${await key.sign(`${head}.${body}`)}`;
@@ -583,11 +752,11 @@
       const key = await this.key;
       return new URLSearchParams({ ...Object.fromEntries(query), ...key && { dpop_jkt: key.jkt } });
     }
-    /** Takes the handle out of an answer: what is left is the app's. */
+    /** Takes what is the library's alone out of an answer; what is left is the app's. */
     take(answer) {
-      const { renewal_handle, ...rest } = answer;
+      const { renewal_handle, session_kept, ...rest } = answer;
       this.handle = typeof renewal_handle === "string" ? renewal_handle : "";
-      return rest;
+      return { message: rest, kept: session_kept };
     }
     forget() {
       this.handle = "";
@@ -654,12 +823,151 @@
     }
   };
 
+  // visit.ts
+  var PENDING = "usher.visit";
+  var PARAMETER = "usher_ticket";
+  var PREFLIGHT = "usher.preflight";
+  var VISITED = "usher.visited";
+  var PAUSE = { navigate: 15e3, reload: 2e3 };
+  var ANSWER = /[#?&](id_token|access_token|code|error)=/;
+  var LOADING = 1e4;
+  var LEAVING = 1e4;
+  var arrival;
+  var returned = false;
+  var stray = false;
+  var touched = false;
+  function arrive(hostUrl) {
+    for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => touched = true, { capture: true, once: true });
+    const pending = takePending();
+    const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
+    if (ticket !== void 0) history.replaceState(history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
+    returned = pending !== void 0;
+    if (pending?.hostUrl === hostUrl && ticket !== void 0) {
+      arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
+      scrollTo(pending);
+      return "";
+    }
+    stray = Boolean(ticket);
+    return ticket ?? "";
+  }
+  function takeArrival(clientId) {
+    if (arrival?.clientId !== clientId) return void 0;
+    const taken = arrival;
+    arrival = void 0;
+    return taken;
+  }
+  function takePending() {
+    try {
+      const text = sessionStorage.getItem(PENDING);
+      sessionStorage.removeItem(PENDING);
+      const pending = JSON.parse(text ?? "null");
+      return isObject(pending) ? pending : void 0;
+    } catch {
+      return void 0;
+    }
+  }
+  function scrollTo({ x, y }) {
+    if (!x && !y) return;
+    const until = performance.now() + LOADING;
+    const step = () => {
+      if (touched || performance.now() > until) return;
+      window.scrollTo(x, y);
+      if (Math.abs(scrollY - y) > 1 || Math.abs(scrollX - x) > 1) requestAnimationFrame(step);
+    };
+    if (document.readyState === "complete") step();
+    else addEventListener("load", step, { once: true });
+  }
+  var Marker = class {
+    constructor(hostUrl, clientId) {
+      __publicField(this, "key");
+      this.key = `usher ${hostUrl} ${clientId}`;
+    }
+    /** "frame": a hidden request finds the session. "server": only a visit of the whole page does. Empty: there was no user. */
+    get() {
+      try {
+        return localStorage.getItem(this.key) ?? "";
+      } catch {
+        return "";
+      }
+    }
+    set(where) {
+      try {
+        if (where) localStorage.setItem(this.key, where);
+        else localStorage.removeItem(this.key);
+      } catch {
+      }
+    }
+  };
+  function mayVisit(marker) {
+    const fresh = !returned && !stray && !touched && performance.now() < LOADING && !ANSWER.test(location.search + location.hash);
+    return fresh && window.top === window && rested() && (marker.get() !== "" || preflown());
+  }
+  function rested() {
+    const [entry] = performance.getEntriesByType("navigation");
+    try {
+      return Date.now() - Number(sessionStorage.getItem(VISITED)) > (entry?.type === "reload" ? PAUSE.reload : PAUSE.navigate);
+    } catch {
+      return false;
+    }
+  }
+  function preflown() {
+    try {
+      return sessionStorage.getItem(PREFLIGHT) === "1";
+    } catch {
+      return false;
+    }
+  }
+  function visitFirst(marker) {
+    return mayVisit(marker) && (marker.get() === "server" || preflown());
+  }
+  async function visit(server, query) {
+    const made = await makeVerifier();
+    if (!made || returned) return;
+    returned = true;
+    const { href, hash } = location;
+    const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
+    try {
+      if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
+      sessionStorage.setItem(VISITED, String(Date.now()));
+      sessionStorage.setItem(PENDING, JSON.stringify(pending));
+      if (sessionStorage.getItem(PENDING) === null) return;
+    } catch {
+      return;
+    }
+    log("taking the page through the server and back: only there the session is known");
+    const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+    location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
+    await new Promise((resolve2) => setTimeout(resolve2, LEAVING));
+  }
+
+  // watch.ts
+  var Watch = class {
+    constructor(settings, check) {
+      __publicField(this, "last", Date.now());
+      __publicField(this, "check");
+      this.check = check;
+      const seconds = settings.sessionPollSeconds ?? (settings.onSessionChange ? 60 : 0);
+      if (!(seconds > 0)) return;
+      const interval = seconds * 1e3;
+      setInterval(() => this.look(interval), interval);
+      document.addEventListener("visibilitychange", () => this.look(interval));
+    }
+    look(interval) {
+      if (document.visibilityState !== "visible" || Date.now() - this.last < interval * 0.9) return;
+      this.last = Date.now();
+      void this.check();
+    }
+  };
+
   // client.ts
   var Client = class {
     constructor(server, settings) {
       __publicField(this, "tokens", new Tokens());
       __publicField(this, "requests", new SharedWork());
       __publicField(this, "renewal");
+      __publicField(this, "popup");
+      __publicField(this, "marker");
+      __publicField(this, "channel");
       /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
       __publicField(this, "noCookies", false);
       __publicField(this, "endings", new SharedWork());
@@ -667,17 +975,26 @@
       __publicField(this, "era", 0);
       /** Settles when every sign-out begun so far is over. */
       __publicField(this, "leaving", Promise.resolve());
+      /** Settles when the page is at rest: what it came back with from the server is taken, or it does not go there. */
+      __publicField(this, "ready");
       __publicField(this, "server");
       __publicField(this, "settings");
       __publicField(this, "forOrigin");
       this.server = server;
       this.renewal = new Renewal(server);
+      this.popup = settings.presentation === "popup" ? new Popup(server, settings) : void 0;
       this.settings = settings;
       this.forOrigin = settings.for_origin || location.origin;
+      this.marker = new Marker(server.hostUrl, settings.clientId);
+      this.channel = new Channel(`usher ${server.hostUrl} ${settings.clientId}`, (news) => this.hear(news));
+      this.ready = this.begin().catch((error) => log("the way through the server brought nothing:", error.error));
+      new Watch(settings, () => this.check());
     }
     /** A token by a hidden request alone. */
     async fetch(ask) {
-      if (demandsUser(ask)) throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.");
+      if (demandsUser(ask)) {
+        throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.", { reason: "needs_click" });
+      }
       return this.obtain(true, ask);
     }
     /** A token by the visible sign-in. */
@@ -693,7 +1010,7 @@
       } catch (error) {
         if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
         if (era !== this.era) throw signedOut();
-        log("the user has to act");
+        log("the user has to act:", error.reason ?? "the browser does not tell why");
         return this.login(ask);
       }
     }
@@ -702,23 +1019,63 @@
     }
     /** Both requests are made, whatever becomes of the first. */
     logout() {
-      this.renewal.forget();
+      this.forget();
       return this.leave("logout", async (token) => {
         const failed = await this.revoke(token).catch((error) => ({ error }));
         await endSession(this.server, this.settings.clientId, this.forOrigin, token);
+        this.channel.tell({ type: "signed_out" });
         if (failed) throw failed.error;
       });
     }
+    /** What the page came back with, or its way to the server where only that can help. */
+    async begin() {
+      const { marker, server } = this;
+      const query = queryOf(asked(void 0, this.settings.scope), true, this.settings.clientId, this.forOrigin);
+      const arrival2 = takeArrival(this.settings.clientId);
+      await passedOn;
+      if (arrival2 && !arrival2.ticket) {
+        log("the server knows nobody, or needs the user to act");
+        return marker.set("");
+      }
+      if (arrival2) {
+        const { era } = this;
+        const answer = await logged(redeem(server, await this.renewal.named(query), arrival2.ticket, arrival2.verifier));
+        if (era === this.era) this.keep(answer, {});
+      } else if (visitFirst(marker)) {
+        await visit(server, query);
+      }
+    }
     obtain(hidden, ask) {
-      const { server, settings, era } = this;
+      const { settings, era } = this;
       const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
       return this.requests.share(`${era} ${query.toString()}`, async () => {
         await this.leaving;
-        const answer = await logged(hidden ? this.silent(query) : visibleRequest(server, settings, await this.renewal.named(query)));
-        if (era === this.era) return this.tokens.keep(this.renewal.take(answer), ask);
+        const none = this.tokens.token() === "";
+        await this.ready;
+        const brought = hidden && none ? this.tokens.goodFor(ask) : void 0;
+        if (brought) return brought;
+        const answer = await logged(hidden ? this.silent(query) : this.visible(query));
+        if (era === this.era) return this.keep(answer, ask, !hidden);
         this.revoke(answer.access_token).catch(() => void 0);
         throw signedOut();
       });
+    }
+    /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
+    async visible(query) {
+      const named = await this.renewal.named(query);
+      return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
+    }
+    /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
+    keep(answer, ask, tell = false) {
+      const { message, kept } = this.renewal.take(answer);
+      const before = this.tokens.data().sub;
+      const result = this.tokens.keep(message, ask);
+      if (kept === "server" || kept === "frame") this.marker.set(kept);
+      if (kept) this.noCookies = kept !== "frame";
+      const sub = result.sub ?? "";
+      if (tell) this.channel.tell({ type: "signed_in", sub });
+      else if (before !== void 0 && before !== sub) this.changed({ signedIn: true, sub });
+      return result;
     }
     /** By a hidden frame and, where no cookie reaches it, by the renewal handle; in the other order once that is known. */
     async silent(query) {
@@ -728,22 +1085,56 @@
       }
       try {
         const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
-        this.noCookies = false;
-        return answer;
+        return { ...answer, session_kept: "frame" };
       } catch (error) {
-        const renewed = needsUser(error) && !this.noCookies ? await this.byHandle(query) : void 0;
-        if (!renewed) throw error;
-        this.noCookies = true;
-        return renewed;
+        if (!needsUser(error)) throw error;
+        const renewed = this.noCookies ? void 0 : await this.byHandle(query);
+        if (renewed) return renewed;
+        if (mayVisit(this.marker)) await visit(this.server, query);
+        throw error;
       }
     }
     async byHandle(query) {
       if (!this.renewal.held) return void 0;
       log("renewing without a cookie: the session's does not reach a frame");
-      return this.renewal.ask(query).catch((error) => {
+      try {
+        return { ...await this.renewal.ask(query), session_kept: "tab" };
+      } catch (error) {
         log("that did not work:", error.error);
         return void 0;
-      });
+      }
+    }
+    /** What another page of this origin says is only a reason to ask the server. */
+    hear(news) {
+      const { sub } = this.tokens.data();
+      if (news.type === "signed_out" || news.type === "signed_in" && news.sub !== sub) void this.check();
+    }
+    /** Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. */
+    async check() {
+      if (!this.tokens.token()) return;
+      const { era } = this;
+      try {
+        await this.fetch(asked({ scope: this.tokens.data().scope ?? "" }, this.settings.scope));
+      } catch (error) {
+        if (!needsUser(error) || era !== this.era) return;
+        log("the session has ended elsewhere");
+        this.era++;
+        this.tokens.forget();
+        this.forget();
+        this.changed({ signedIn: false });
+      }
+    }
+    changed(change) {
+      try {
+        this.settings.onSessionChange?.(change);
+      } catch (error) {
+        console.error("usher: onSessionChange threw", error);
+      }
+    }
+    forget() {
+      this.renewal.forget();
+      this.marker.set("");
+      this.noCookies = false;
     }
     /** Forgets the token at once, then does what is to be done with it. */
     leave(kind, work) {
@@ -888,6 +1279,8 @@
     const constants = constantsOf(findHost(ENDPOINT + "/resources/js/"));
     const page = window;
     if (page.curity?.token?.constants?.hostUrl === constants.hostUrl) return;
+    const stray2 = arrive(constants.hostUrl);
+    if (stray2) passOn(constants.hostUrl, stray2);
     const api = {
       debug: page.curity?.debug === true || page.usher?.debug === true,
       token: { assistant: (settings) => createAssistant(constants, settings), constants }

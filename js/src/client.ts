@@ -1,19 +1,27 @@
-import type { Constants, Settings, TokenResult } from "../assisted-token.d.ts";
+import type { Constants, SessionChange, Settings, TokenResult } from "../assisted-token.d.ts";
+import { Channel, passedOn, type News } from "./channel.ts";
 import { failure, needsUser } from "./errors.ts";
 import { SharedWork } from "./lock.ts";
 import { log, logged } from "./log.ts";
 import { endSession, revoke } from "./logout.ts";
-import { demandsUser, queryOf, words, type Asked } from "./parameters.ts";
-import { hiddenRequest, visibleRequest } from "./request.ts";
 import type { TokenMessage } from "./message.ts";
+import { asked, demandsUser, queryOf, words, type Asked } from "./parameters.ts";
+import { Popup } from "./popup.ts";
 import { Renewal } from "./renewal.ts";
+import { hiddenRequest, visibleRequest } from "./request.ts";
+import { redeem } from "./ticket.ts";
 import { Tokens } from "./tokens.ts";
+import { Marker, mayVisit, takeArrival, visit, visitFirst } from "./visit.ts";
+import { Watch } from "./watch.ts";
 
 /** One client of the server in this page: its token, and what is under way for it. */
 export class Client {
   readonly tokens = new Tokens();
   private readonly requests = new SharedWork<TokenResult>();
   private readonly renewal: Renewal;
+  private readonly popup: Popup | undefined;
+  private readonly marker: Marker;
+  private readonly channel: Channel;
   /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
   private noCookies = false;
   private readonly endings = new SharedWork<void>();
@@ -21,6 +29,8 @@ export class Client {
   private era = 0;
   /** Settles when every sign-out begun so far is over. */
   private leaving: Promise<unknown> = Promise.resolve();
+  /** Settles when the page is at rest: what it came back with from the server is taken, or it does not go there. */
+  private readonly ready: Promise<void>;
   private readonly server: Constants;
   private readonly settings: Settings;
   private readonly forOrigin: string;
@@ -28,13 +38,20 @@ export class Client {
   constructor(server: Constants, settings: Settings) {
     this.server = server;
     this.renewal = new Renewal(server);
+    this.popup = settings.presentation === "popup" ? new Popup(server, settings) : undefined;
     this.settings = settings;
     this.forOrigin = settings.for_origin || location.origin;
+    this.marker = new Marker(server.hostUrl, settings.clientId);
+    this.channel = new Channel(`usher ${server.hostUrl} ${settings.clientId}`, (news) => this.hear(news));
+    this.ready = this.begin().catch((error: { error?: unknown }) => log("the way through the server brought nothing:", error.error));
+    new Watch(settings, () => this.check());
   }
 
   /** A token by a hidden request alone. */
   async fetch(ask: Asked): Promise<TokenResult> {
-    if (demandsUser(ask)) throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.");
+    if (demandsUser(ask)) {
+      throw failure("interaction_required", "The request demands that the user acts; a hidden one cannot do that.", { reason: "needs_click" });
+    }
     return this.obtain(true, ask);
   }
 
@@ -52,7 +69,7 @@ export class Client {
     } catch (error) {
       if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
       if (era !== this.era) throw signedOut();
-      log("the user has to act");
+      log("the user has to act:", (error as { reason?: unknown }).reason ?? "the browser does not tell why");
       return this.login(ask);
     }
   }
@@ -63,24 +80,67 @@ export class Client {
 
   /** Both requests are made, whatever becomes of the first. */
   logout(): Promise<void> {
-    this.renewal.forget();
+    this.forget();
     return this.leave("logout", async (token) => {
       const failed = await this.revoke(token).catch((error: unknown) => ({ error }));
       await endSession(this.server, this.settings.clientId, this.forOrigin, token);
+      this.channel.tell({ type: "signed_out" });
       if (failed) throw failed.error;
     });
   }
 
+  /** What the page came back with, or its way to the server where only that can help. */
+  private async begin(): Promise<void> {
+    const { marker, server } = this;
+    const query = queryOf(asked(undefined, this.settings.scope), true, this.settings.clientId, this.forOrigin);
+    const arrival = takeArrival(this.settings.clientId);
+    await passedOn;
+    if (arrival && !arrival.ticket) {
+      log("the server knows nobody, or needs the user to act");
+      return marker.set("");
+    }
+    if (arrival) {
+      const { era } = this;
+      const answer = await logged(redeem(server, await this.renewal.named(query), arrival.ticket, arrival.verifier));
+      if (era === this.era) this.keep(answer, {});
+    } else if (visitFirst(marker)) {
+      await visit(server, query);
+    }
+  }
+
   private obtain(hidden: boolean, ask: Asked): Promise<TokenResult> {
-    const { server, settings, era } = this;
+    const { settings, era } = this;
     const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
     return this.requests.share(`${era} ${query.toString()}`, async () => {
       await this.leaving;
-      const answer = await logged(hidden ? this.silent(query) : visibleRequest(server, settings, await this.renewal.named(query)));
-      if (era === this.era) return this.tokens.keep(this.renewal.take(answer), ask);
+      const none = this.tokens.token() === "";
+      await this.ready;
+      const brought = hidden && none ? this.tokens.goodFor(ask) : undefined;
+      if (brought) return brought;
+      const answer = await logged(hidden ? this.silent(query) : this.visible(query));
+      if (era === this.era) return this.keep(answer, ask, !hidden);
       this.revoke(answer.access_token).catch(() => undefined);
       throw signedOut();
     });
+  }
+
+  /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
+  private async visible(query: URLSearchParams): Promise<TokenMessage> {
+    const named = await this.renewal.named(query);
+    return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
+  }
+
+  /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
+  private keep(answer: TokenMessage, ask: Asked, tell = false): TokenResult {
+    const { message, kept } = this.renewal.take(answer);
+    const before = this.tokens.data().sub;
+    const result = this.tokens.keep(message, ask);
+    if (kept === "server" || kept === "frame") this.marker.set(kept);
+    if (kept) this.noCookies = kept !== "frame";
+    const sub = result.sub ?? "";
+    if (tell) this.channel.tell({ type: "signed_in", sub });
+    else if (before !== undefined && before !== sub) this.changed({ signedIn: true, sub });
+    return result;
   }
 
   /** By a hidden frame and, where no cookie reaches it, by the renewal handle; in the other order once that is known. */
@@ -91,23 +151,61 @@ export class Client {
     }
     try {
       const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
-      this.noCookies = false;
-      return answer;
+      return { ...answer, session_kept: "frame" };
     } catch (error) {
-      const renewed = needsUser(error) && !this.noCookies ? await this.byHandle(query) : undefined;
-      if (!renewed) throw error;
-      this.noCookies = true;
-      return renewed;
+      if (!needsUser(error)) throw error;
+      const renewed = this.noCookies ? undefined : await this.byHandle(query);
+      if (renewed) return renewed;
+      if (mayVisit(this.marker)) await visit(this.server, query);
+      throw error;
     }
   }
 
   private async byHandle(query: URLSearchParams): Promise<TokenMessage | undefined> {
     if (!this.renewal.held) return undefined;
     log("renewing without a cookie: the session's does not reach a frame");
-    return this.renewal.ask(query).catch((error: { error?: unknown }) => {
-      log("that did not work:", error.error);
+    try {
+      return { ...(await this.renewal.ask(query)), session_kept: "tab" };
+    } catch (error) {
+      log("that did not work:", (error as { error?: unknown }).error);
       return undefined;
-    });
+    }
+  }
+
+  /** What another page of this origin says is only a reason to ask the server. */
+  private hear(news: News): void {
+    const { sub } = this.tokens.data();
+    if (news.type === "signed_out" || (news.type === "signed_in" && news.sub !== sub)) void this.check();
+  }
+
+  /** Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. */
+  private async check(): Promise<void> {
+    if (!this.tokens.token()) return;
+    const { era } = this;
+    try {
+      await this.fetch(asked({ scope: this.tokens.data().scope ?? "" }, this.settings.scope));
+    } catch (error) {
+      if (!needsUser(error) || era !== this.era) return;
+      log("the session has ended elsewhere");
+      this.era++;
+      this.tokens.forget();
+      this.forget();
+      this.changed({ signedIn: false });
+    }
+  }
+
+  private changed(change: SessionChange): void {
+    try {
+      this.settings.onSessionChange?.(change);
+    } catch (error) {
+      console.error("usher: onSessionChange threw", error);
+    }
+  }
+
+  private forget(): void {
+    this.renewal.forget();
+    this.marker.set("");
+    this.noCookies = false;
   }
 
   /** Forgets the token at once, then does what is to be done with it. */

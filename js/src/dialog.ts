@@ -8,14 +8,14 @@ export interface Dialog {
   close(): void;
 }
 
-/** Shows the frame as the settings say: in a modal dialog, or in an element of the app's page. */
-export function showDialog(frame: HTMLIFrameElement, settings: Settings): Dialog {
+/** Shows the frame, or a note, as the settings say: in a modal dialog, or in an element of the app's page. */
+export function showDialog(content: HTMLElement, settings: Settings): Dialog {
   adoptLook();
-  dressFrame(frame, settings.iframeSettings ?? {});
+  if (content instanceof HTMLIFrameElement) dressFrame(content, settings.iframeSettings ?? {});
   const id = settings.iframeSettings?.targetElementId;
   const target = id ? document.getElementById(id) : null;
   if (id && !target) console.warn(`usher: there is no element with the id '${id}' for the sign-in; a dialog is shown`);
-  return target ? embed(frame, target, settings) : modal(frame, settings);
+  return target ? embed(content, target, settings) : modal(content, settings);
 }
 
 function dressFrame(frame: HTMLIFrameElement, { width, height, style }: NonNullable<Settings["iframeSettings"]>): void {
@@ -36,8 +36,8 @@ function element(name: string, className = "", style = ""): HTMLElement {
   return made;
 }
 
-/** The frame with its close button, and the place where it shows that it is still loading. */
-function panelOf(frame: HTMLIFrameElement, settings: Settings, withButton: boolean, close: () => void): HTMLElement {
+/** The content with its close button, and the place where a frame shows that it is still loading. */
+function panelOf(content: HTMLElement, settings: Settings, withButton: boolean, close: () => void): HTMLElement {
   const panel = element("div", "usher-panel");
   const { wrapperClass = "", wrapperStyle, style, button } = settings.closeButtonSettings ?? {};
   if (withButton) {
@@ -45,8 +45,10 @@ function panelOf(frame: HTMLIFrameElement, settings: Settings, withButton: boole
     wrapper.append(closeButton(button, style, close));
     panel.append(wrapper);
   }
-  panel.append(frame);
-  frame.addEventListener("load", () => panel.classList.add("usher-loaded"), { once: true });
+  panel.append(content);
+  const loaded = (): void => panel.classList.add("usher-loaded");
+  if (content instanceof HTMLIFrameElement) content.addEventListener("load", loaded, { once: true });
+  else loaded();
   return panel;
 }
 
@@ -54,7 +56,7 @@ function panelOf(frame: HTMLIFrameElement, settings: Settings, withButton: boole
  * The native modal dialog is in the top layer, keeps focus from the rest of the page, closes on
  * Escape and gives focus back where it was.
  */
-function modal(frame: HTMLIFrameElement, settings: Settings): Dialog {
+function modal(content: HTMLElement, settings: Settings): Dialog {
   const dialog = element("dialog", "usher-dialog") as HTMLDialogElement;
   dialog.setAttribute("aria-label", "Sign in");
   const close = (): void => dialog.close();
@@ -65,13 +67,15 @@ function modal(frame: HTMLIFrameElement, settings: Settings): Dialog {
     if (visible !== "static") backdrop.addEventListener("click", close);
     dialog.append(backdrop);
   }
-  const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible !== false, close);
-  dialog.append(turnBack(() => frame), panel, turnBack(() => panel.querySelector("button") ?? frame));
+  const panel = panelOf(content, settings, settings.closeButtonSettings?.visible !== false, close);
+  const last = content.querySelector("button") ?? content;
+  const first = panel.querySelector("button") ?? last;
+  dialog.append(turnBack(() => last), panel, turnBack(() => first));
   // Once it is loaded, what the user types goes into the frame.
-  frame.addEventListener("load", () => frame.focus(), { once: true });
+  content.addEventListener("load", () => content.focus(), { once: true });
   (document.body ?? document.documentElement).append(dialog);
   dialog.showModal();
-  (panel.querySelector("button") ?? frame).focus();
+  (content instanceof HTMLIFrameElement ? first : last).focus();
   return {
     dismissed,
     close: () => {
@@ -93,10 +97,10 @@ function turnBack(other: () => HTMLElement): HTMLElement {
 }
 
 /** In an element of the app the page around stays usable; a close button is there only if asked for. */
-function embed(frame: HTMLIFrameElement, target: HTMLElement, settings: Settings): Dialog {
+function embed(content: HTMLElement, target: HTMLElement, settings: Settings): Dialog {
   let dismiss: () => void = () => undefined;
   const dismissed = new Promise<void>((resolve) => (dismiss = resolve));
-  const panel = panelOf(frame, settings, settings.closeButtonSettings?.visible === true, () => dismiss());
+  const panel = panelOf(content, settings, settings.closeButtonSettings?.visible === true, () => dismiss());
   panel.classList.add("usher-embedded");
   target.append(panel);
   return { dismissed, close: () => panel.remove() };

@@ -1,9 +1,15 @@
-import type { ErrorCode, TokenError } from "../assisted-token.d.ts";
+import type { ErrorCode, Reason, TokenError } from "../assisted-token.d.ts";
 
 /** The one way a rejection is made: a plain object, as apps have always got. */
-export function failure(error: ErrorCode | (string & {}), error_description: string, error_uri?: string): TokenError {
-  const made: TokenError = { error, error_description, error_code: error };
-  return error_uri === undefined ? made : { ...made, error_uri };
+export function failure(error: ErrorCode | (string & {}), error_description: string, more: { error_uri?: string; reason?: Reason } = {}): TokenError {
+  return { error, error_description, error_code: error, ...more };
+}
+
+const REASONS: readonly unknown[] = ["not_signed_in", "needs_click", "cookies_blocked"] satisfies Reason[];
+
+/** What the server says of the reason; undefined where that is none of those known. */
+export function reasonOf(value: unknown): Reason | undefined {
+  return REASONS.includes(value) ? (value as Reason) : undefined;
 }
 
 /** Whether this error says that the user has to act, so that a visible request may help. */

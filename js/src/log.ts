@@ -13,8 +13,8 @@ export function log(...what: unknown[]): void {
 
 /** The same promise; a rejection is printed. */
 export function logged<T>(promise: Promise<T>): Promise<T> {
-  return promise.catch((error: { error?: unknown; error_description?: unknown }) => {
-    log("failed:", error.error, error.error_description);
+  return promise.catch((error: { error?: unknown; error_description?: unknown; reason?: unknown }) => {
+    log("failed:", error.error, error.error_description, ...(error.reason ? ["reason:", error.reason] : []));
     throw error;
   });
 }

@@ -16,6 +16,10 @@ const LOOK = `
 :where(.usher-close){position:absolute;top:6px;right:6px;z-index:2147483647}
 .usher-x{box-sizing:border-box;width:44px;height:44px;padding:0;border:0;border-radius:50%;background:#fff;color:#3c4450;font:26px/44px system-ui,sans-serif;text-align:center;cursor:pointer}
 .usher-x:hover{background:#eef0f4}
+.usher-note{box-sizing:border-box;width:340px;max-width:100vw;padding:44px 28px 28px;color:#1b1f27;font:16px/1.5 system-ui,sans-serif;text-align:center}
+.usher-note p{margin:0 0 20px}
+.usher-note button{width:100%;min-height:46px;border:0;border-radius:8px;background:#2250c4;color:#fff;font:600 16px system-ui,sans-serif;cursor:pointer}
+.usher-note button:focus-visible{outline:3px solid #3b6fe0;outline-offset:2px}
 .usher-x:focus-visible{outline:3px solid #3b6fe0;outline-offset:-3px}
 @keyframes usher-in{from{opacity:0;transform:translateY(10px)}}
 @keyframes usher-turn{to{transform:rotate(1turn)}}
@@ -25,7 +29,9 @@ const LOOK = `
 .usher-dialog .usher-panel{background:#1b1f27;box-shadow:0 24px 64px #000c,0 0 0 1px #ffffff1a}
 .usher-x{background:#1b1f27;color:#dfe3ea}
 .usher-x:hover{background:#2c323d}
-.usher-x:focus-visible{outline-color:#8fb2ff}
+.usher-x:focus-visible,.usher-note button:focus-visible{outline-color:#8fb2ff}
+.usher-note{color:#eceef2}
+.usher-note button{background:#8fb0ff;color:#0e1526}
 }
 @media(max-width:480px){
 .usher-dialog .usher-panel,.usher-dialog .usher-frame{border-radius:0!important}

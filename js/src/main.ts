@@ -2,6 +2,8 @@ import type { Constants, Usher } from "../assisted-token.d.ts";
 import { createAssistant } from "./assistant.ts";
 import { findHost } from "./host.ts";
 import { logFor } from "./log.ts";
+import { passOn } from "./channel.ts";
+import { arrive } from "./visit.ts";
 
 const ENDPOINT = "/oauth/v2/oauth-assisted-token";
 
@@ -23,6 +25,8 @@ function define(): void {
   const constants = constantsOf(findHost(ENDPOINT + "/resources/js/"));
   const page = window as { curity?: Partial<Usher>; usher?: Partial<Usher> };
   if (page.curity?.token?.constants?.hostUrl === constants.hostUrl) return;
+  const stray = arrive(constants.hostUrl);
+  if (stray) passOn(constants.hostUrl, stray);
   const api: Usher = {
     debug: page.curity?.debug === true || page.usher?.debug === true,
     token: { assistant: (settings) => createAssistant(constants, settings), constants },

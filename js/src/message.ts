@@ -1,4 +1,4 @@
-import { failure } from "./errors.ts";
+import { failure, reasonOf } from "./errors.ts";
 
 /** The success message of the assisted token endpoint. */
 export interface TokenMessage {
@@ -37,11 +37,12 @@ export function isSuccess(data: unknown): data is Fields {
 
 /** The rejection for an error message, or for the JSON body of an error response. */
 export function errorFrom(data: unknown): unknown {
-  const { error, error_description, error_uri }: Fields = isObject(data) ? data : {};
+  const { error, error_description, error_uri, ...rest }: Fields = isObject(data) ? data : {};
+  const reason = reasonOf(rest["reason"]);
   return failure(
     typeof error === "string" && error ? error : "server_error",
     typeof error_description === "string" ? error_description : "The server gave no description.",
-    typeof error_uri === "string" ? error_uri : undefined,
+    { ...(typeof error_uri === "string" && { error_uri }), ...(reason && { reason }) },
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Constants } from "../assisted-token.d.ts";
+import { base64url, subtle, utf8 } from "./bytes.ts";
 import { isObject, makeNonce, readTokens, errorFrom, type TokenMessage } from "./message.ts";
 import { post } from "./post.ts";
 import { HIDDEN_TIMEOUT } from "./request.ts";
@@ -12,30 +13,24 @@ export interface Key {
 }
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
-const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
-
-function base64url(bytes: ArrayBuffer | Uint8Array): string {
-  const text = String.fromCharCode(...new Uint8Array(bytes));
-  return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-}
 
 /** A fresh key; undefined where the page has no crypto.subtle (plain http elsewhere than on localhost). */
 export async function makeKey(): Promise<Key | undefined> {
-  const { subtle } = crypto as Partial<Crypto>;
-  if (!subtle) return undefined;
-  const { privateKey, publicKey } = await subtle.generateKey(CURVE, false, ["sign"]);
-  const { crv, kty, x, y } = await subtle.exportKey("jwk", publicKey);
+  const web = subtle();
+  if (!web) return undefined;
+  const { privateKey, publicKey } = await web.generateKey(CURVE, false, ["sign"]);
+  const { crv, kty, x, y } = await web.exportKey("jwk", publicKey);
   const jwk = { crv, kty, x, y }; // in the order that the thumbprint is made of
   return {
     jwk,
-    jkt: base64url(await subtle.digest("SHA-256", encode(JSON.stringify(jwk)))),
-    sign: async (text) => base64url(await subtle.sign({ ...CURVE, hash: "SHA-256" }, privateKey, encode(text))),
+    jkt: base64url(await web.digest("SHA-256", utf8(JSON.stringify(jwk)))),
+    sign: async (text) => base64url(await web.sign({ ...CURVE, hash: "SHA-256" }, privateKey, utf8(text))),
   };
 }
 
 /** A DPoP proof for one POST (RFC 9449 section 4.2). */
 export async function makeProof(key: Key, htu: string, nonce: string, now = Date.now()): Promise<string> {
-  const part = (content: object): string => base64url(encode(JSON.stringify(content)));
+  const part = (content: object): string => base64url(utf8(JSON.stringify(content)));
   const head = part({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk });
   const body = part({ jti: makeNonce(), htm: "POST", htu, iat: Math.floor(now / 1000), ...(nonce && { nonce }) });
   return `${head}.${body}.${await key.sign(`${head}.${body}`)}`;
@@ -65,11 +60,11 @@ export class Renewal {
     return new URLSearchParams({ ...Object.fromEntries(query), ...(key && { dpop_jkt: key.jkt }) });
   }
 
-  /** Takes the handle out of an answer: what is left is the app's. */
-  take(answer: TokenMessage): TokenMessage {
-    const { renewal_handle, ...rest } = answer;
+  /** Takes what is the library's alone out of an answer; what is left is the app's. */
+  take(answer: TokenMessage): { message: TokenMessage; kept: unknown } {
+    const { renewal_handle, session_kept, ...rest } = answer;
     this.handle = typeof renewal_handle === "string" ? renewal_handle : "";
-    return rest as TokenMessage;
+    return { message: rest as TokenMessage, kept: session_kept };
   }
 
   forget(): void {

@@ -31,8 +31,8 @@ test("a first proof has no nonce", async () => {
 
 test("the handle is taken out of what the app gets, and forgotten", () => {
   const renewal = new Renewal({ token_endpoint: "https://x/t" } as Constants);
-  const message: TokenMessage = { access_token: "a", expires_in: 1, renewal_handle: "secret" };
-  assert.deepEqual(renewal.take(message), { access_token: "a", expires_in: 1 });
+  const message: TokenMessage = { access_token: "a", expires_in: 1, renewal_handle: "secret", session_kept: "tab" };
+  assert.deepEqual(renewal.take(message), { message: { access_token: "a", expires_in: 1 }, kept: "tab" });
   assert.equal(renewal.held, true);
   renewal.forget();
   assert.equal(renewal.held, false);

@@ -14,6 +14,9 @@
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const main = find('main');
 
+  // The app that opened this window learns that the two can still talk; if it is that app.
+  if (main.dataset.opener && window.opener) window.opener.postMessage({ status: 'open' }, main.dataset.opener);
+
   // Escape means Cancel, also while the focus is inside the frame, where the app cannot hear it.
   document.addEventListener('keydown', (event) => {
     const cancel = find('#cancel');

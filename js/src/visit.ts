@@ -1,0 +1,175 @@
+import type { Constants } from "../assisted-token.d.ts";
+import { isObject } from "./message.ts";
+import { log } from "./log.ts";
+import { makeVerifier } from "./ticket.ts";
+
+// The whole page's way through the server: once, at page load, where no cookie reaches a frame. What the page needs when it
+// is back waits in the tab's sessionStorage, and is taken out of it before anything else.
+
+const PENDING = "usher.visit";
+const PARAMETER = "usher_ticket";
+/** The preflight script's marker: it found the cookies blocked, and took the page through the server. */
+const PREFLIGHT = "usher.preflight";
+/** When this tab was last at the server, and how long it then stays away: nothing that an app does at its start can make a loop. */
+const VISITED = "usher.visited";
+const PAUSE = { navigate: 15_000, reload: 2_000 };
+/** An answer of an authorization server in the address: the app is about to read it. */
+const ANSWER = /[#?&](id_token|access_token|code|error)=/;
+/** How long after the page began a visit is still part of its loading, in milliseconds. */
+const LOADING = 10_000;
+/** How long the page waits to be left, in milliseconds, before it goes on as it is. */
+const LEAVING = 10_000;
+
+interface Pending {
+  hostUrl: string;
+  clientId: string;
+  verifier: string;
+  hash: string;
+  x: number;
+  y: number;
+}
+
+/** What a page that was sent back brought with it; `ticket` is empty where the server knew nobody. */
+export interface Arrival {
+  clientId: string;
+  ticket: string;
+  verifier: string;
+}
+
+/** What this page brought, for one of its assistants. */
+let arrival: Arrival | undefined;
+/** Whether the page was at the server already: one load, one visit. */
+let returned = false;
+let stray = false;
+/** Whether the user has begun to work with the page. */
+let touched = false;
+
+/**
+ * Takes what came in the address and in the tab's storage out of both; call it before the app's own script can look. Gives a
+ * ticket that this tab did not ask for: then it is a window of the app, and another page waits for that.
+ */
+export function arrive(hostUrl: string): string {
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (touched = true), { capture: true, once: true });
+  const pending = takePending();
+  const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
+  if (ticket !== undefined) history.replaceState(history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
+  returned = pending !== undefined;
+  if (pending?.hostUrl === hostUrl && ticket !== undefined) {
+    arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
+    scrollTo(pending);
+    return "";
+  }
+  stray = Boolean(ticket);
+  return ticket ?? "";
+}
+
+/** Gives what the page brought for this client, once. */
+export function takeArrival(clientId: string): Arrival | undefined {
+  if (arrival?.clientId !== clientId) return undefined;
+  const taken = arrival;
+  arrival = undefined;
+  return taken;
+}
+
+function takePending(): Pending | undefined {
+  try {
+    const text = sessionStorage.getItem(PENDING);
+    sessionStorage.removeItem(PENDING);
+    const pending: unknown = JSON.parse(text ?? "null");
+    return isObject(pending) ? (pending as unknown as Pending) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the user was: as soon as the page is long enough, unless they have moved on by themselves. */
+function scrollTo({ x, y }: Pending): void {
+  if (!x && !y) return;
+  const until = performance.now() + LOADING;
+  const step = (): void => {
+    if (touched || performance.now() > until) return;
+    window.scrollTo(x, y);
+    if (Math.abs(scrollY - y) > 1 || Math.abs(scrollX - x) > 1) requestAnimationFrame(step);
+  };
+  if (document.readyState === "complete") step();
+  else addEventListener("load", step, { once: true });
+}
+
+/** What an app's origin remembers of one client: that it had a user, and where that session can be found. No secret. */
+export class Marker {
+  private readonly key: string;
+
+  constructor(hostUrl: string, clientId: string) {
+    this.key = `usher ${hostUrl} ${clientId}`;
+  }
+
+  /** "frame": a hidden request finds the session. "server": only a visit of the whole page does. Empty: there was no user. */
+  get(): string {
+    try {
+      return localStorage.getItem(this.key) ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  set(where: "frame" | "server" | ""): void {
+    try {
+      if (where) localStorage.setItem(this.key, where);
+      else localStorage.removeItem(this.key);
+    } catch {
+      // without storage there is no visit, either
+    }
+  }
+}
+
+/**
+ * Whether the page may be taken through the server: it is a tab of its own that has just been loaded and did not come from there,
+ * nobody has begun to work with it, and this app had a user here, or its preflight script found the cookies blocked.
+ */
+export function mayVisit(marker: Marker): boolean {
+  const fresh = !returned && !stray && !touched && performance.now() < LOADING && !ANSWER.test(location.search + location.hash);
+  return fresh && window.top === window && rested() && (marker.get() !== "" || preflown());
+}
+
+function rested(): boolean {
+  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  try {
+    return Date.now() - Number(sessionStorage.getItem(VISITED)) > (entry?.type === "reload" ? PAUSE.reload : PAUSE.navigate);
+  } catch {
+    return false;
+  }
+}
+
+function preflown(): boolean {
+  try {
+    return sessionStorage.getItem(PREFLIGHT) === "1";
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the visit need not wait for a hidden request to fail. */
+export function visitFirst(marker: Marker): boolean {
+  return mayVisit(marker) && (marker.get() === "server" || preflown());
+}
+
+/** Takes the page through the server and back. The promise is fulfilled only where the browser does not go. */
+export async function visit(server: Constants, query: URLSearchParams): Promise<void> {
+  const made = await makeVerifier();
+  if (!made || returned) return;
+  returned = true; // one visit, whatever becomes of it
+  const { href, hash } = location;
+  const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
+  try {
+    if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
+    sessionStorage.setItem(VISITED, String(Date.now()));
+    sessionStorage.setItem(PENDING, JSON.stringify(pending));
+    if (sessionStorage.getItem(PENDING) === null) return;
+  } catch {
+    return; // a page that cannot know that it has been there would go again and again
+  }
+  log("taking the page through the server and back: only there the session is known");
+  const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+  location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
+  await new Promise((resolve) => setTimeout(resolve, LEAVING));
+}
