@@ -96,6 +96,7 @@ export async function chromium(options: Options): Promise<Session> {
       const cdp = await blank.createCDPSession();
       await cdp.send("Network.clearBrowserCookies");
       await cdp.send("Network.clearBrowserCache");
+      await cdp.send("Storage.clearDataForOrigin", { origin: "*", storageTypes: "local_storage" });
       await cdp.detach();
       return blank;
     },

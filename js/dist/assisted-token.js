@@ -1090,7 +1090,7 @@
         if (!needsUser(error)) throw error;
         const renewed = this.noCookies ? void 0 : await this.byHandle(query);
         if (renewed) return renewed;
-        if (mayVisit(this.marker)) await visit(this.server, query);
+        if (error.reason !== "not_signed_in" && mayVisit(this.marker)) await visit(this.server, query);
         throw error;
       }
     }

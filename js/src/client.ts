@@ -156,7 +156,8 @@ export class Client {
       if (!needsUser(error)) throw error;
       const renewed = this.noCookies ? undefined : await this.byHandle(query);
       if (renewed) return renewed;
-      if (mayVisit(this.marker)) await visit(this.server, query);
+      // Where the server's own cookies were to be seen, and nobody was signed in, a visit would find nobody either.
+      if ((error as { reason?: unknown }).reason !== "not_signed_in" && mayVisit(this.marker)) await visit(this.server, query);
       throw error;
     }
   }
