@@ -59,6 +59,7 @@ export async function chromium(options: Options): Promise<Session> {
     env: { ...process.env, HOME: home },
     timeout: 30_000,
     protocolTimeout: 30_000,
+    ignoreDefaultArgs: ["--disable-popup-blocking"],
     args: [
       "--headless=new",
       "--no-sandbox",
@@ -71,7 +72,7 @@ export async function chromium(options: Options): Promise<Session> {
       // A click on a frame that has just appeared is dropped by default, to protect people from it.
       "--disable-features=DiscardInputEventsToRecentlyMovedFrames",
       // Nothing leaves this machine, whatever a page asks for.
-      `--host-resolver-rules=${[...rules, "MAP localhost 127.0.0.1", "MAP 127.0.0.1 127.0.0.1", "MAP * ~NOTFOUND"].join(", ")}`,
+      `--host-resolver-rules=${[...rules, "MAP localhost 127.0.0.1", "MAP 127.0.0.1 127.0.0.1", "MAP 127.0.0.2 127.0.0.2", "MAP * ~NOTFOUND"].join(", ")}`,
       ...(options.checkCertificates ? [] : ["--ignore-certificate-errors"]),
     ],
   });
@@ -107,7 +108,7 @@ export async function chromium(options: Options): Promise<Session> {
   };
 }
 
-const LOCAL = /^(https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?\/|data:|blob:|about:|chrome-error:)/;
+const LOCAL = /^(https?:\/\/(localhost|127\.0\.0\.[12])(:\d+)?\/|data:|blob:|about:|chrome-error:)/;
 
 async function watch(page: Page, foreign: string[], violations: string[]): Promise<void> {
   page.setDefaultTimeout(10_000);

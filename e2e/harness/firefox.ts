@@ -19,13 +19,15 @@ export async function firefox(behavior: Behavior): Promise<{ browser: Browser; c
     protocolTimeout: 30_000,
     extraPrefsFirefox: {
       "network.cookie.cookieBehavior": behavior,
+      // As shipped: no window without a click.
+      "dom.disable_open_during_load": true,
       // Nothing leaves this machine.
       "network.proxy.type": 1,
       "network.proxy.http": "127.0.0.1",
       "network.proxy.http_port": 9,
       "network.proxy.ssl": "127.0.0.1",
       "network.proxy.ssl_port": 9,
-      "network.proxy.no_proxies_on": "localhost, 127.0.0.1",
+      "network.proxy.no_proxies_on": "localhost, 127.0.0.1, 127.0.0.2",
     },
   });
   return {

@@ -1,6 +1,6 @@
 // Small static servers: the apps, and the sites of those who are up to no good.
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTLSServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -14,6 +14,8 @@ export interface Site {
   readonly origin: string;
   /** The same site by its address: another origin, and another site. */
   readonly byAddress: string;
+  /** The same by a second address of the machine: a third origin, on a third site. */
+  readonly bySecondAddress: string;
   /** What was asked of it, as "METHOD /path". */
   readonly requests: string[];
   /** Pages may be added or changed while it runs. */
@@ -39,26 +41,32 @@ export async function serve(pages: Record<string, Answer>, options: { tls?: bool
     response.setHeader("Content-Type", `${TYPES[path.split(".")[1] ?? "html"] ?? "text/html"}; charset=utf-8`);
     response.end(page);
   };
-  const server = options.tls
-    ? createTLSServer({ cert: readFileSync(join(BUILD, "app-cert.pem")), key: readFileSync(join(BUILD, "app-key.pem")) }, listener)
-    : createServer(listener);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const start = async (host: string, port: number): Promise<Server> => {
+    const server = options.tls
+      ? createTLSServer({ cert: readFileSync(join(BUILD, "app-cert.pem")), key: readFileSync(join(BUILD, "app-key.pem")) }, listener)
+      : createServer(listener);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+    return server;
+  };
+  const first = await start("127.0.0.1", 0);
+  const { port } = first.address() as AddressInfo;
+  const servers = [first, await start("127.0.0.2", port)];
   const scheme = options.tls ? "https" : "http";
   return {
     port,
     origin: `${scheme}://localhost:${port}`,
     byAddress: `${scheme}://127.0.0.1:${port}`,
+    bySecondAddress: `${scheme}://127.0.0.2:${port}`,
     requests,
     pages,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      for (const server of servers) server.closeAllConnections();
+      await Promise.all(closed);
+    },
   };
 }
 

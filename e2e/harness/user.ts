@@ -115,11 +115,15 @@ export interface Settled {
  * to. The expression may use `assistant`, the page's own.
  */
 export async function start(place: Page | Frame, expression: string): Promise<void> {
-  await place.evaluate(`window.__settled = undefined; (${expression}).then(
+  await place.evaluate(starting(expression));
+}
+
+/** The script of it. */
+export const starting = (expression: string): string =>
+  `window.__settled = undefined; (${expression}).then(
     (value) => { window.__settled = { outcome: "resolved", value: value ?? {} }; },
     (value) => { window.__settled = { outcome: "rejected", value: value instanceof Error ? { error: "thrown", message: value.message } : value }; },
-  ); undefined`);
-}
+  ); undefined`;
 
 export async function settled(place: Page | Frame): Promise<Settled> {
   return until("the promise to settle", () => place.evaluate(() => (window as unknown as { __settled?: Settled }).__settled), 15_000);

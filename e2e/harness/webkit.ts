@@ -1,8 +1,9 @@
 // Starts WebKitGTK's MiniBrowser on a screen of its own and speaks W3C WebDriver with it.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { untilOpened, type Run, type Tab } from "./columns.ts";
 import { freePort, startProcess, stop } from "./usher.ts";
 import { until } from "./wait.ts";
 
@@ -15,8 +16,13 @@ export interface WebKit {
   run(body: string): Promise<unknown>;
   /** Enters the one frame that the selector finds; undefined goes back to the page. */
   frame(selector: string | undefined): Promise<void>;
+  /** One more tab, empty. */
+  tab(): Promise<Tab>;
   close(): Promise<void>;
 }
+
+/** Sends a command of the session. */
+type Ask = (method: string, path: string, body?: object) => Promise<unknown>;
 
 function miniBrowser(): string {
   for (const folder of ["x86_64-linux-gnu", "aarch64-linux-gnu"].map((each) => `/usr/lib/${each}`)) {
@@ -57,7 +63,9 @@ export async function webkit(itp: boolean): Promise<WebKit> {
   const capabilities = { alwaysMatch: { acceptInsecureCerts: true, "webkitgtk:browserOptions": options } };
   const session = (await ask("POST", "/session", { capabilities })) as { sessionId: string };
   const at = `/session/${session.sessionId}`;
+  const driverTab = tabs((method, path, body) => ask(method, at + path, body));
   return {
+    tab: driverTab,
     goto: async (url) => void (await ask("POST", `${at}/url`, { url })),
     reload: async () => void (await ask("POST", `${at}/refresh`, {})),
     run: (script) => ask("POST", `${at}/execute/sync`, { script, args: [] }),
@@ -72,5 +80,70 @@ export async function webkit(itp: boolean): Promise<WebKit> {
       await xvfb.stop();
       rmSync(home, { recursive: true, force: true, maxRetries: 5 });
     },
+  };
+}
+
+/** Makes new tabs. A command goes to the window and the frame that were switched to last, so each switches first, one after the other. */
+function tabs(ask: Ask): () => Promise<Tab> {
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(act);
+    turn = mine.catch(() => undefined);
+    return mine;
+  };
+  const element = async (selector: string): Promise<string> => {
+    const found = (await ask("POST", "/element", { using: "css selector", value: selector })) as Record<string, string>;
+    return found[ELEMENT] ?? "";
+  };
+  const handles = (): Promise<string[]> => inTurn(() => ask("GET", "/window/handles")) as Promise<string[]>;
+  const tabOf = (handle: string): Tab => {
+    const inPage = <T>(act: () => Promise<T>): Promise<T> =>
+      inTurn(async () => {
+        await ask("POST", "/window", { handle });
+        return act();
+      });
+    const inDialog = <T>(act: () => Promise<T>): Promise<T> =>
+      inPage(async () => {
+        await ask("POST", "/frame", { id: { [ELEMENT]: await element("dialog[open] iframe") } });
+        return act();
+      });
+    const run = (within: typeof inPage): Run => (body) =>
+      within(() => ask("POST", "/execute/sync", { script: `return (async () => {${body}\n})()`, args: [] }));
+    const click = (within: typeof inPage, selector: string): Promise<unknown> =>
+      until(`${selector} to be clicked`, () =>
+        within(async () => {
+          const found = await element(selector);
+          // What is clicked may take its own frame or window away, and the click's end with it.
+          await ask("POST", `/element/${found}/click`, {}).catch((error: unknown) => {
+            if (!/no such (window|frame)/.test(String(error))) throw error;
+          });
+          return true;
+        }),
+      );
+    return {
+      goto: (url) => inPage(async () => void (await ask("POST", "/url", { url }))),
+      reload: () => inPage(async () => void (await ask("POST", "/refresh", {}))),
+      url: () => inPage(() => ask("GET", "/url")) as Promise<string>,
+      run: run(inPage),
+      inFrame: run(inDialog),
+      click: async (selector) => void (await click(inPage, selector)),
+      clickInFrame: async (selector) => void (await click(inDialog, selector)),
+      windowOpenedBy: async (act) => {
+        const before = await handles();
+        return tabOf(await untilOpened(act, async () => (await handles()).find((each) => !before.includes(each))));
+      },
+      isClosed: async () => !(await handles()).includes(handle),
+      screenshot: (path) => inPage(async () => writeFileSync(path, String(await ask("GET", "/screenshot")), "base64")),
+      close: () => inPage(async () => void (await ask("DELETE", "/window"))),
+    };
+  };
+  return async () => {
+    const [first] = await handles(); // the window that the session began with; it stays, for with the last one the session ends
+    return inTurn(async () => {
+      await ask("POST", "/window", { handle: first });
+      // A window for each, for of several tabs only one is visible, and no other may open windows.
+      const { handle } = (await ask("POST", "/window/new", { type: "window" })) as { handle: string };
+      return tabOf(handle);
+    });
   };
 }
