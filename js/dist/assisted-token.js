@@ -970,6 +970,8 @@
       __publicField(this, "channel");
       /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
       __publicField(this, "noCookies", false);
+      /** A token was here, or the user was asked: the page is at work, and is not taken away any more. */
+      __publicField(this, "worked", false);
       __publicField(this, "endings", new SharedWork());
       /** Counts sign-outs: what was asked for before one is not kept after it. */
       __publicField(this, "era", 0);
@@ -1062,12 +1064,14 @@
     }
     /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
     async visible(query) {
+      this.worked = true;
       const named = await this.renewal.named(query);
       return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
     }
     /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
     keep(answer, ask, tell = false) {
       const { message, kept } = this.renewal.take(answer);
+      this.worked = true;
       const before = this.tokens.data().sub;
       const result = this.tokens.keep(message, ask);
       if (kept === "server" || kept === "frame") this.marker.set(kept);
@@ -1090,7 +1094,7 @@
         if (!needsUser(error)) throw error;
         const renewed = this.noCookies ? void 0 : await this.byHandle(query);
         if (renewed) return renewed;
-        if (error.reason !== "not_signed_in" && mayVisit(this.marker)) await visit(this.server, query);
+        if (error.reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
         throw error;
       }
     }

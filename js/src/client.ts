@@ -24,6 +24,8 @@ export class Client {
   private readonly channel: Channel;
   /** Learned in this visit: no cookie reaches a frame, so the handle is asked first. */
   private noCookies = false;
+  /** A token was here, or the user was asked: the page is at work, and is not taken away any more. */
+  private worked = false;
   private readonly endings = new SharedWork<void>();
   /** Counts sign-outs: what was asked for before one is not kept after it. */
   private era = 0;
@@ -126,6 +128,7 @@ export class Client {
 
   /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
   private async visible(query: URLSearchParams): Promise<TokenMessage> {
+    this.worked = true;
     const named = await this.renewal.named(query);
     return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
   }
@@ -133,6 +136,7 @@ export class Client {
   /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
   private keep(answer: TokenMessage, ask: Asked, tell = false): TokenResult {
     const { message, kept } = this.renewal.take(answer);
+    this.worked = true;
     const before = this.tokens.data().sub;
     const result = this.tokens.keep(message, ask);
     if (kept === "server" || kept === "frame") this.marker.set(kept);
@@ -157,7 +161,7 @@ export class Client {
       const renewed = this.noCookies ? undefined : await this.byHandle(query);
       if (renewed) return renewed;
       // Where the server's own cookies were to be seen, and nobody was signed in, a visit would find nobody either.
-      if ((error as { reason?: unknown }).reason !== "not_signed_in" && mayVisit(this.marker)) await visit(this.server, query);
+      if ((error as { reason?: unknown }).reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
       throw error;
     }
   }
