@@ -36,6 +36,9 @@ func (s *Server) bindFlow(w http.ResponseWriter, r *http.Request) []byte {
 		secret = web.NewSecret()
 		flowCookie.Set(w, secret)
 	}
+	if r.Header.Get("Sec-Fetch-Dest") == "document" {
+		visitedCookie.Set(w, "1")
+	}
 	return web.HashSecret(secret)
 }
 

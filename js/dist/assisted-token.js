@@ -828,7 +828,8 @@
   var PARAMETER = "usher_ticket";
   var PREFLIGHT = "usher.preflight";
   var VISITED = "usher.visited";
-  var PAUSE = { navigate: 15e3, reload: 2e3 };
+  var PAUSE = 15e3;
+  var RELOADS = 3;
   var ANSWER = /[#?&](id_token|access_token|code|error)=/;
   var LOADING = 1e4;
   var LEAVING = 1e4;
@@ -905,10 +906,15 @@
   function rested() {
     const [entry] = performance.getEntriesByType("navigation");
     try {
-      return Date.now() - Number(sessionStorage.getItem(VISITED)) > (entry?.type === "reload" ? PAUSE.reload : PAUSE.navigate);
+      const recent = visits();
+      return entry?.type === "reload" ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
     } catch {
       return false;
     }
+  }
+  function visits() {
+    const times = JSON.parse(sessionStorage.getItem(VISITED) ?? "[]");
+    return Array.isArray(times) ? times.filter((time) => Math.abs(Date.now() - Number(time)) < 6e4) : [];
   }
   function preflown() {
     try {
@@ -928,7 +934,7 @@
     const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
     try {
       if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
-      sessionStorage.setItem(VISITED, String(Date.now()));
+      sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
       sessionStorage.setItem(PENDING, JSON.stringify(pending));
       if (sessionStorage.getItem(PENDING) === null) return;
     } catch {

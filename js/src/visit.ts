@@ -10,9 +10,11 @@ const PENDING = "usher.visit";
 const PARAMETER = "usher_ticket";
 /** The preflight script's marker: it found the cookies blocked, and took the page through the server. */
 const PREFLIGHT = "usher.preflight";
-/** When this tab was last at the server, and how long it then stays away: nothing that an app does at its start can make a loop. */
+/** When this tab was at the server, and how long it then stays away: nothing that an app does at its start can make a loop. */
 const VISITED = "usher.visited";
-const PAUSE = { navigate: 15_000, reload: 2_000 };
+const PAUSE = 15_000;
+/** A user who reloads is no loop, up to so many times a minute. */
+const RELOADS = 3;
 /** An answer of an authorization server in the address: the app is about to read it. */
 const ANSWER = /[#?&](id_token|access_token|code|error)=/;
 /** How long after the page began a visit is still part of its loading, in milliseconds. */
@@ -134,10 +136,17 @@ export function mayVisit(marker: Marker): boolean {
 function rested(): boolean {
   const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   try {
-    return Date.now() - Number(sessionStorage.getItem(VISITED)) > (entry?.type === "reload" ? PAUSE.reload : PAUSE.navigate);
+    const recent = visits();
+    return entry?.type === "reload" ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
   } catch {
     return false;
   }
+}
+
+/** When this tab was at the server within the last minute. */
+function visits(): number[] {
+  const times: unknown = JSON.parse(sessionStorage.getItem(VISITED) ?? "[]");
+  return Array.isArray(times) ? times.filter((time): time is number => Math.abs(Date.now() - Number(time)) < 60_000) : [];
 }
 
 function preflown(): boolean {
@@ -162,7 +171,7 @@ export async function visit(server: Constants, query: URLSearchParams): Promise<
   const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
   try {
     if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
-    sessionStorage.setItem(VISITED, String(Date.now()));
+    sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
     sessionStorage.setItem(PENDING, JSON.stringify(pending));
     if (sessionStorage.getItem(PENDING) === null) return;
   } catch {
