@@ -33,6 +33,7 @@ type measurement struct {
 	Ratios []float64 `json:"ratios,omitempty"`
 	Target float64   `json:"target,omitempty"`
 	Errors int       `json:"errors"`
+	statements
 }
 
 // bench is a whole measurement.
@@ -92,11 +93,16 @@ func (b *bench) onDatabase(ctx context.Context, kind string) error {
 		return err
 	}
 	defer n.close()
+	count, err := startCounter(ctx, w, b.cert, n.target)
+	if err != nil {
+		return err
+	}
+	defer count.close()
 	for _, work := range w.works(b.warm + b.length) {
 		if !slices.Contains(b.works, work.name) {
 			continue
 		}
-		m, err := b.measure(ctx, n, kind, work, scratch)
+		m, err := b.measure(ctx, place{kind, scratch, n, count}, work)
 		if err != nil {
 			return fmt.Errorf("%s: %w\n%s", work.name, err, n.lastWords())
 		}
@@ -105,13 +111,29 @@ func (b *bench) onDatabase(ctx context.Context, kind string) error {
 	return nil
 }
 
-// measure runs usher and the floor in turn.
-func (b *bench) measure(ctx context.Context, n *node, kind string, w work, scratch string) (measurement, error) {
-	m := measurement{Work: w.name, Database: kind, Target: targets[w.name][kind]}
+// place is what stands on one database.
+type place struct {
+	kind    string
+	scratch string // the floor's database
+	node    *node
+	counter *counter
+}
+
+// measure counts what a request costs the database, then runs usher and the floor in turn.
+func (b *bench) measure(ctx context.Context, at place, w work) (measurement, error) {
+	m := measurement{Work: w.name, Database: at.kind, Target: targets[w.name][at.kind]}
+	if w.prepare != nil {
+		if err := w.prepare(at.node.target); err != nil {
+			return m, err
+		}
+	}
+	var err error
+	if m.statements, err = at.counter.count(w); err != nil {
+		return m, err
+	}
 	var f *floor
 	if b.floor {
-		var err error
-		if f, err = b.floorFor(n, w, scratch); err != nil {
+		if f, err = b.floorFor(at, w); err != nil {
 			return m, err
 		}
 		defer f.close()
@@ -120,7 +142,7 @@ func (b *bench) measure(ctx context.Context, n *node, kind string, w work, scrat
 		if err := ctx.Err(); err != nil {
 			return m, err
 		}
-		own, err := b.usherRun(n, kind, w, i == b.runs-1)
+		own, err := b.usherRun(at.node, at.kind, w, i == b.runs-1)
 		if err != nil {
 			return m, err
 		}
@@ -172,14 +194,9 @@ func (b *bench) usherRun(n *node, kind string, w work, last bool) (run, error) {
 	return r, os.Truncate(n.log, 0)
 }
 
-// floorFor captures an answer of usher's and starts a floor that gives it.
-func (b *bench) floorFor(n *node, w work, scratch string) (*floor, error) {
-	if w.prepare != nil {
-		if err := w.prepare(n.target); err != nil {
-			return nil, err
-		}
-	}
-	a, err := ask(n.target, w.request(nil, 0))
+// floorFor captures an answer of usher's to a prepared work and starts a floor that gives it.
+func (b *bench) floorFor(at place, w work) (*floor, error) {
+	a, err := ask(at.node.target, w.request(nil, 0))
 	if err == nil {
 		err = w.check(a)
 	}
@@ -192,9 +209,9 @@ func (b *bench) floorFor(n *node, w work, scratch string) (*floor, error) {
 	}
 	spec.Certificate, spec.Key = b.cert.cert, b.cert.key
 	if w.name == "revocation" {
-		spec.Database = scratch
+		spec.Database = at.scratch
 	}
-	return startFloor(spec, n.target)
+	return startFloor(spec, at.node.target)
 }
 
 // onFloor is the same work for the floor, which has no pages to prepare it from, and to which requests may come twice.

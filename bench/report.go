@@ -53,11 +53,11 @@ func (r *report) write(file string) error {
 func (r *report) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, strings.Join([]string{
-		"work", "database", "req/s", "p50 ms", "p99 ms", "cpu us", "rss MB", "floor req/s", "cpu us", "ratio", "(from to)", "target", "errors", "", "",
+		"work", "database", "queries", "writes", "req/s", "p50 ms", "p99 ms", "cpu us", "rss MB", "floor req/s", "cpu us", "ratio", "(from to)", "target", "errors", "", "",
 	}, "\t"))
 	for _, m := range r.Measurements {
 		own := func(f func(run) float64) float64 { return median(m.Usher, f) }
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.1f\t", m.Work, m.Database, own(perSecond),
+		fmt.Fprintf(w, "%s\t%s\t%.4g\t%.4g\t%.0f\t%.2f\t%.2f\t%.0f\t%.1f\t", m.Work, m.Database, m.Queries, m.Writes, own(perSecond),
 			own(func(r run) float64 { return r.P50Micros / 1000 }), own(func(r run) float64 { return r.P99Micros / 1000 }),
 			own(cpuMicros), own(func(r run) float64 { return float64(r.RSS) / 1e6 }))
 		if len(m.Floor) == 0 {

@@ -40,6 +40,7 @@ type world struct {
 	webSecret string
 	users     []user
 	hash      string // of the password that all have
+	page      pageKey
 	began     time.Time
 }
 
@@ -61,6 +62,9 @@ func seed(ctx context.Context, database, baseURL string, accounts int) (*world, 
 		return nil, err
 	}
 	if w.hash, err = authn.HashPassword(password); err != nil {
+		return nil, err
+	}
+	if w.page, err = newPageKey(); err != nil {
 		return nil, err
 	}
 	for i := range w.users {

@@ -30,7 +30,7 @@ var targets = map[string]map[string]float64{
 // workNames and databaseNames are what can be chosen from.
 var (
 	workNames = []string{
-		"renewal", "renewal-openid", "introspection", "revocation", "sign-in",
+		"renewal", "renewal-openid", "renewal-handle", "renewal-handle-refused", "introspection", "revocation", "sign-in",
 		"discovery", "jwks", "client-credentials", "prompt-none", "code-exchange", "refresh", "refresh-rotating",
 	}
 	databaseNames = []string{"sqlite", "postgres"}
@@ -40,6 +40,7 @@ var (
 func (w *world) works(length time.Duration) []work {
 	return []work{
 		w.renewal("renewal", "read"), w.renewal("renewal-openid", "openid read"),
+		w.renewalByHandle(length), w.refusedRenewal(length),
 		w.introspection(), w.revocation(length), w.signIn(),
 		document("discovery", "/oauth/v2/oauth-anonymous/.well-known/openid-configuration", `"issuer"`),
 		document("jwks", "/oauth/v2/oauth-anonymous/jwks", `"kty"`),
@@ -59,11 +60,12 @@ const pageHeader = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.
 	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en\r\n" +
 	"Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n"
 
-// renewal asks for a token as the hidden frame does, each time for another user.
+// renewal asks for a token as the hidden frame does, each time for another user. Like the browser library it names the
+// page's key, so a renewal handle is sealed with each answer, as renewalByHandle's answers have one.
 func (w *world) renewal(name, scope string) work {
 	var head []byte
-	query := assistedQuery(scope) + "&prompt=none&nonce=n-0S6_WzA2Mj"
-	wanted := []string{`"status":"success"`, `"access_token":"usher_at_`}
+	query := assistedQuery(scope) + "&prompt=none&nonce=n-0S6_WzA2Mj&dpop_jkt=" + w.page.jkt
+	wanted := []string{`"status":"success"`, `"access_token":"usher_at_`, `"renewal_handle":"`}
 	if name == "renewal-openid" {
 		wanted = append(wanted, `"id_token":"ey`)
 	}
