@@ -30,7 +30,7 @@ var targets = map[string]map[string]float64{
 // workNames and databaseNames are what can be chosen from.
 var (
 	workNames = []string{
-		"renewal", "renewal-openid", "renewal-handle", "renewal-handle-refused", "introspection", "revocation", "sign-in",
+		"renewal", "renewal-openid", "renewal-handle", "renewal-nonce", "introspection", "revocation", "sign-in",
 		"discovery", "jwks", "client-credentials", "prompt-none", "code-exchange", "refresh", "refresh-rotating",
 	}
 	databaseNames = []string{"sqlite", "postgres"}
@@ -40,7 +40,7 @@ var (
 func (w *world) works(length time.Duration) []work {
 	return []work{
 		w.renewal("renewal", "read"), w.renewal("renewal-openid", "openid read"),
-		w.renewalByHandle(length), w.refusedRenewal(length),
+		w.renewalByHandle(length), w.renewalNonce(),
 		w.introspection(), w.revocation(length), w.signIn(),
 		document("discovery", "/oauth/v2/oauth-anonymous/.well-known/openid-configuration", `"issuer"`),
 		document("jwks", "/oauth/v2/oauth-anonymous/jwks", `"kty"`),

@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,39 +66,42 @@ const (
 const fetchHeader = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n" +
 	"Accept: */*\r\nAccept-Language: en\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Site: cross-site\r\nOrigin: " + appOrigin + "\r\n"
 
-// renewalByHandle asks for what renewal asks by the renewal handle instead, with a fresh nonce.
-func (w *world) renewalByHandle(length time.Duration) work {
-	return w.byHandle("renewal-handle", length, w.askNonce,
-		holds(200, `"status":"success"`, `"access_token":"usher_at_`, `"renewal_handle":"`))
-}
+// renewalForm is what renewal asks, by a renewal handle.
+var renewalForm = assistedQuery("read") + "&prompt=none&nonce=n-0S6_WzA2Mj&renewal_handle="
 
-// refusedRenewal is the same with the nonce of a renewal long ago, which is what a page has when its token expires: it
-// then asks once more. So a renewal by handle in real life costs this and renewalByHandle.
-func (w *world) refusedRenewal(length time.Duration) work {
-	outdated := func(target) (string, error) {
-		then := time.Now().Add(-10 * time.Minute)
-		return w.ring.Seal(token.KindNonce, time.Now(), binary.BigEndian.AppendUint64(nil, uint64(then.Unix())))
+// renewalNonce is the request without a proof, by which a page whose nonce is too old gets a fresh one: its renewal costs this
+// and renewalByHandle.
+func (w *world) renewalNonce() work {
+	var head []byte
+	return work{
+		name: "renewal-nonce",
+		prepare: func(t target) error {
+			head = renewalHead(t)
+			return nil
+		},
+		request: func(dst []byte, n int) []byte {
+			return appendForm(dst, head, renewalForm, url.QueryEscape("not looked at"))
+		},
+		check: holds(400, `"error":"use_dpop_nonce"`),
 	}
-	return w.byHandle("renewal-handle-refused", length, outdated, holds(400, `"error":"use_dpop_nonce"`))
 }
 
-// byHandle posts renewal handles, each time of another user, each time with another proof. The proofs are signed before
-// the run: in it the load program would take processor time from the server and, for each request to the floor too, so
-// the ratio would flatter. The server permits it: it verifies each proof anew, and remembers no jti while the nonce lives (60 s).
-func (w *world) byHandle(name string, length time.Duration, nonce func(target) (string, error), check func(answer) error) work {
+// renewalByHandle posts renewal handles, each time of another user, each time with another proof. The proofs are signed
+// before the run: in it the load program would take processor time from the server and, for each request to the floor too,
+// so the ratio would flatter. The server permits it: it verifies each proof anew, and remembers no jti while the nonce lives (60 s).
+func (w *world) renewalByHandle(length time.Duration) work {
 	var head []byte
 	var handles, proofs []string
-	form := assistedQuery("read") + "&prompt=none&nonce=n-0S6_WzA2Mj&renewal_handle="
 	return work{
-		name: name,
+		name: "renewal-handle",
 		prepare: func(t target) error {
 			if length > longestRenewal {
 				return fmt.Errorf("a nonce does not outlive -warmup and -duration: together at most %s", longestRenewal)
 			}
 			head = renewalHead(t)
-			fresh, err := nonce(t)
+			nonce, err := w.askNonce(t)
 			if err == nil {
-				proofs, err = w.proofs(t, fresh, int(length.Seconds()*proofsPerSecond))
+				proofs, err = w.proofs(t, nonce, int(length.Seconds()*proofsPerSecond))
 			}
 			if err == nil && handles == nil {
 				handles, err = w.renewalHandles()
@@ -111,9 +113,9 @@ func (w *world) byHandle(name string, length time.Duration, nonce func(target) (
 			dst = append(dst, "DPoP: "...)
 			dst = append(dst, proofs[n%len(proofs)]...)
 			dst = append(dst, "\r\n"...)
-			return appendForm(dst, nil, form, handles[n%len(handles)])
+			return appendForm(dst, nil, renewalForm, handles[n%len(handles)])
 		},
-		check: check,
+		check: holds(200, `"status":"success"`, `"access_token":"usher_at_`, `"renewal_handle":"`),
 	}
 }
 
@@ -123,8 +125,7 @@ func renewalHead(t target) []byte {
 
 // askNonce learns the nonce as a page does: from the answer to a request that has none.
 func (w *world) askNonce(t target) (string, error) {
-	form := assistedQuery("read") + "&prompt=none&renewal_handle="
-	a, err := ask(t, appendForm(nil, renewalHead(t), form, url.QueryEscape("none yet")))
+	a, err := ask(t, appendForm(nil, renewalHead(t), renewalForm, url.QueryEscape("none yet")))
 	if err != nil {
 		return "", err
 	}

@@ -35,7 +35,7 @@ func seeded(t *testing.T) (*world, *counter) {
 func TestWhatTheWorksCostTheDatabase(t *testing.T) {
 	w, n := seeded(t)
 	want := map[string]statements{
-		"renewal": {1, 0}, "renewal-openid": {1, 0}, "renewal-handle": {1, 0}, "renewal-handle-refused": {0, 0},
+		"renewal": {1, 0}, "renewal-openid": {1, 0}, "renewal-handle": {1, 0}, "renewal-nonce": {0, 0},
 		"introspection": {1, 0}, "revocation": {0, 2}, "discovery": {0, 0}, "jwks": {0, 0}, "client-credentials": {0, 0},
 		"prompt-none": {1, 0}, "code-exchange": {1, 3}, "refresh": {1, 0}, "refresh-rotating": {1, 1},
 		"sign-in": {2, 6},

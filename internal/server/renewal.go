@@ -71,6 +71,9 @@ func (s *Server) provedRenewal(r *http.Request, v *visit, form url.Values) (*oau
 		return nil, err
 	}
 	proof, err := s.dpopWithin(r, "", renewalNonceLife)
+	if err == nil && proof.jkt == "" { // who has no fresh nonce asks so, and spares both sides a signature
+		err = errNonce
+	}
 	if err != nil {
 		return nil, err
 	}

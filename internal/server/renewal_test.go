@@ -66,7 +66,7 @@ func TestACopiedRenewalHandleIsWorthNothing(t *testing.T) {
 	w.renewWith(handle+"A", "dpop", appOrigin).wantCode(400, oauth.InvalidGrant)
 
 	f := form("client_id", "app", "for_origin", appOrigin, "renewal_handle", handle)
-	w.call("POST", renewalPath, f, "Origin", appOrigin).wantCode(400, oauth.InvalidGrant)
+	w.call("POST", renewalPath, f, "Origin", appOrigin).wantCode(400, oauth.UseDPoPNonce)
 	claims := w.proofClaims(w.url + renewalPath)
 	w.call("POST", renewalPath, f, "Origin", appOrigin, "DPoP", proof(t, "dpop", claims)).wantCode(400, oauth.UseDPoPNonce)
 	claims = claimsWith(claims, "nonce", w.nonce())

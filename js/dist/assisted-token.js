@@ -718,6 +718,7 @@
 
   // renewal.ts
   var CURVE = { name: "ECDSA", namedCurve: "P-256" };
+  var NONCE_LIFE = 5e4;
   async function makeKey() {
     const web = subtle();
     if (!web) return void 0;
@@ -742,6 +743,7 @@
       __publicField(this, "url");
       __publicField(this, "handle", "");
       __publicField(this, "nonce", "");
+      __publicField(this, "nonceSince", 0);
       this.url = `${server.token_endpoint}/renewal`;
     }
     get held() {
@@ -765,17 +767,21 @@
     async ask(query) {
       const nonce = makeNonce();
       const form = new URLSearchParams({ ...Object.fromEntries(query), nonce, renewal_handle: this.handle });
-      let answer = await this.send(form);
-      if (isObject(answer) && answer["error"] === "use_dpop_nonce") answer = await this.send(form);
+      if (Date.now() - this.nonceSince > NONCE_LIFE) await this.send(form, {});
+      let answer = await this.proved(form);
+      if (isObject(answer) && answer["error"] === "use_dpop_nonce") answer = await this.proved(form);
       const tokens = readTokens(answer, nonce);
       if (!tokens) throw errorFrom(answer);
       return tokens;
     }
-    async send(form) {
+    async proved(form) {
       const key = await this.key;
-      if (!key) return void 0;
-      const response = await post(this.url, form, HIDDEN_TIMEOUT, { DPoP: await makeProof(key, this.url, this.nonce) });
-      this.nonce = response.headers.get("DPoP-Nonce") ?? this.nonce;
+      return key && this.send(form, { DPoP: await makeProof(key, this.url, this.nonce) });
+    }
+    async send(form, headers) {
+      const response = await post(this.url, form, HIDDEN_TIMEOUT, headers);
+      const nonce = response.headers.get("DPoP-Nonce");
+      if (nonce) [this.nonce, this.nonceSince] = [nonce, Date.now()];
       return response.json();
     }
   };

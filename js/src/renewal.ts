@@ -14,6 +14,9 @@ export interface Key {
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 
+/** How long to count on a nonce of the server, in milliseconds: a little less than the minute that it lives. */
+const NONCE_LIFE = 50_000;
+
 /** A fresh key; undefined where the page has no crypto.subtle (plain http elsewhere than on localhost). */
 export async function makeKey(): Promise<Key | undefined> {
   const web = subtle();
@@ -45,6 +48,7 @@ export class Renewal {
   private readonly url: string;
   private handle = "";
   private nonce = "";
+  private nonceSince = 0;
 
   constructor(server: Constants) {
     this.url = `${server.token_endpoint}/renewal`;
@@ -75,18 +79,24 @@ export class Renewal {
   async ask(query: URLSearchParams): Promise<TokenMessage> {
     const nonce = makeNonce();
     const form = new URLSearchParams({ ...Object.fromEntries(query), nonce, renewal_handle: this.handle });
-    let answer = await this.send(form);
-    if (isObject(answer) && answer["error"] === "use_dpop_nonce") answer = await this.send(form);
+    // Without a fresh nonce a proof would be in vain: the first request only brings one.
+    if (Date.now() - this.nonceSince > NONCE_LIFE) await this.send(form, {});
+    let answer = await this.proved(form);
+    if (isObject(answer) && answer["error"] === "use_dpop_nonce") answer = await this.proved(form);
     const tokens = readTokens(answer, nonce);
     if (!tokens) throw errorFrom(answer);
     return tokens;
   }
 
-  private async send(form: URLSearchParams): Promise<unknown> {
+  private async proved(form: URLSearchParams): Promise<unknown> {
     const key = await this.key;
-    if (!key) return undefined;
-    const response = await post(this.url, form, HIDDEN_TIMEOUT, { DPoP: await makeProof(key, this.url, this.nonce) });
-    this.nonce = response.headers.get("DPoP-Nonce") ?? this.nonce;
+    return key && this.send(form, { DPoP: await makeProof(key, this.url, this.nonce) });
+  }
+
+  private async send(form: URLSearchParams, headers: Record<string, string>): Promise<unknown> {
+    const response = await post(this.url, form, HIDDEN_TIMEOUT, headers);
+    const nonce = response.headers.get("DPoP-Nonce");
+    if (nonce) [this.nonce, this.nonceSince] = [nonce, Date.now()];
     return response.json();
   }
 }
