@@ -1,0 +1,96 @@
+// presentation: "popup": the sign-in in a window of its own, in six browsers, under both opener policies of the app; and
+// what the app's tabs tell each other.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { call, COLUMNS, settled, signInIn, start, startColumn, type Column, type Tab } from "../harness/columns.ts";
+import { serve, type Site } from "../harness/site.ts";
+import { starting } from "../harness/user.ts";
+import { introspect, startDemo, type Usher } from "../harness/usher.ts";
+import { until } from "../harness/wait.ts";
+import { appPage } from "../harness/world.ts";
+
+let usher: Usher;
+let open: Site;
+let cut: Site;
+before(async () => {
+  usher = await startDemo();
+  open = await serve({});
+  cut = await serve({}, { headers: { "Cross-Origin-Opener-Policy": "same-origin" } });
+  await usher.client("windowed", [open.byAddress, cut.byAddress]);
+  const app = appPage(usher, { clientId: "windowed", presentation: "popup" });
+  open.pages["/"] = cut.pages["/"] = app.replace("</body>", `<button id="go">Go</button><script>
+    document.querySelector("#go").onclick = () => { ${starting("assistant.loginIfRequired()")} };</script></body>`);
+  open.pages["/told"] = appPage(usher, { clientId: "windowed" }).replace("</body>", `<script>
+    window.told = [];
+    window.assistant = curity.token.assistant({ clientId: "windowed", sessionPollSeconds: 1, onSessionChange: (change) => told.push(change) });</script></body>`);
+});
+after(async () => {
+  await open.close();
+  await cut.close();
+  await usher.stop();
+});
+
+const noDialog = (tab: Tab): Promise<unknown> => until("the dialog to be gone", () => tab.run("return document.querySelector('dialog') === null"));
+
+for (const name of COLUMNS) {
+  describe(name, () => {
+    let column: Column;
+    before(async () => void (column = await startColumn(name)));
+    after(() => column.close());
+
+    for (const [policy, site] of [["no opener policy", () => open], ["Cross-Origin-Opener-Policy: same-origin", () => cut]] as const) {
+      it(`a click opens the window, which closes when the app has its answer (${policy})`, async () => {
+        const tab = await column.open(`${site().byAddress}/`);
+        const window = await tab.windowOpenedBy(() => tab.click("#go"));
+        await signInIn(window.run, usher);
+        const result = await settled(tab);
+        assert.equal(result.outcome, "resolved", JSON.stringify(result));
+        assert.equal((await introspect(usher, String(result.value["token"])))["active"], true);
+        await until("the window to close", () => window.isClosed());
+        await noDialog(tab);
+        assert.equal(await tab.url(), `${site().byAddress}/`);
+        assert.equal((await call(tab, "assistant.fetchTokens()")).outcome, "resolved");
+        assert.equal((await call(tab, "assistant.logout()")).outcome, "resolved");
+        await tab.close();
+      });
+    }
+
+    it("without a click the page asks for one; closing the dialog, and cancelling in the window, are access_denied", async () => {
+      const tab = await column.open(`${open.byAddress}/`);
+      await start(tab, "assistant.login()");
+      await until("the page to ask", () => tab.run("return /opens a window/.test(document.querySelector('dialog .usher-note p')?.textContent ?? '')"));
+      const window = await tab.windowOpenedBy(() => tab.click(".usher-note button"));
+      await until("the form", () => window.run("return document.readyState === 'complete' && document.querySelector('#cancel') !== null"));
+      await window.run("setTimeout(() => document.querySelector('#cancel').click())");
+      assert.equal((await settled(tab)).value["error"], "access_denied");
+      await noDialog(tab);
+      await start(tab, "assistant.login()");
+      await tab.click(".usher-x");
+      assert.equal((await settled(tab)).value["error"], "access_denied");
+      await tab.close();
+    });
+
+    it("a window that the user closes is access_denied", async () => {
+      const tab = await column.open(`${open.byAddress}/`);
+      const window = await tab.windowOpenedBy(() => tab.click("#go"));
+      await until("the form", () => window.run("return document.readyState === 'complete' && document.querySelector('#username') !== null"));
+      await window.close();
+      assert.equal((await settled(tab)).value["error"], "access_denied");
+      await tab.close();
+    });
+
+    it("a sign-out in another tab, or at the server, is told to the app", async () => {
+      const tab = await column.open(`${open.byAddress}/`);
+      const window = await tab.windowOpenedBy(() => tab.click("#go"));
+      await signInIn(window.run, usher);
+      assert.equal((await settled(tab)).outcome, "resolved");
+      const other = await column.open("about:blank");
+      await other.goto(`${open.byAddress}/told`);
+      await until("the other tab to have a token", async () => (await call(other, "assistant.fetchTokens()")).outcome === "resolved");
+      assert.equal((await call(tab, "assistant.logout()")).outcome, "resolved");
+      await until("the app to be told", () => other.run("return told.length === 1 && told[0].signedIn === false && !assistant.isAuthenticated()"));
+      await tab.close();
+      await other.close();
+    });
+  });
+}
