@@ -31,15 +31,18 @@ export function pageTab(page: Page): Tab {
     clickInFrame: async (selector) => void (await click(dialog, selector)),
     windowOpenedBy: async (act) => {
       const browser = page.browser();
-      let target: Target | undefined;
-      const note = (created: Target): void => {
-        if (created.type() === "page") target ??= created;
-      };
+      const created: Target[] = [];
+      const note = (target: Target): void => void (target.type() === "page" && created.push(target));
       browser.on("targetcreated", note);
       try {
-        const popup = await (await untilOpened(act, () => target)).page();
-        if (!popup) throw new Error("the window has no page");
-        return pageTab(popup);
+        return pageTab(
+          await untilOpened(act, async () => {
+            // In Firefox the frames of a page are targets, too, but none of the browser's pages.
+            const [known, firefox] = [await browser.pages(), await isFirefox(browser)];
+            const pages = await Promise.all(created.map((target) => target.page().catch(() => null)));
+            return pages.find((each) => each && (known.includes(each) || (each.isClosed() && !firefox))) ?? undefined;
+          }),
+        );
       } finally {
         browser.off("targetcreated", note);
       }
@@ -55,12 +58,14 @@ const runIn =
   async (body) =>
     (await (await place()).evaluate(`(async () => {${body}\n})()`)) ?? null;
 
+const isFirefox = async (browser: Browser): Promise<boolean> => (await browser.version()).toLowerCase().startsWith("firefox");
+
 /**
  * Puppeteer asks the browser to take each evaluation for a gesture of the user, and would so prove what no user
  * gets, such as a window without a click. There is no setting for it: the request is changed on its way.
  */
 export async function withoutActivation(browser: Browser): Promise<void> {
-  if ((await browser.version()).toLowerCase().startsWith("firefox")) {
+  if (await isFirefox(browser)) {
     const { connection } = browser as unknown as { connection: { send(method: string, params: object, timeout?: number): unknown } };
     const send = connection.send.bind(connection);
     connection.send = (method, params, timeout) => send(method, "userActivation" in params ? { ...params, userActivation: false } : params, timeout);

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { call, COLUMNS, settled, signInIn, start, startColumn, type Column, type Tab } from "../harness/columns.ts";
-import { serve, type Site } from "../harness/site.ts";
+import { page, serve, type Site } from "../harness/site.ts";
 import { starting } from "../harness/user.ts";
 import { introspect, startDemo, type Usher } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
-import { appPage } from "../harness/world.ts";
+import { appPage, LIBRARY } from "../harness/world.ts";
 
 let usher: Usher;
 let open: Site;
@@ -20,7 +20,7 @@ before(async () => {
   const app = appPage(usher, { clientId: "windowed", presentation: "popup" });
   open.pages["/"] = cut.pages["/"] = app.replace("</body>", `<button id="go">Go</button><script>
     document.querySelector("#go").onclick = () => { ${starting("assistant.loginIfRequired()")} };</script></body>`);
-  open.pages["/told"] = appPage(usher, { clientId: "windowed" }).replace("</body>", `<script>
+  open.pages["/told"] = page("An app", "<h1>An app</h1>", usher.server + LIBRARY).replace("</body>", `<script>
     window.told = [];
     window.assistant = curity.token.assistant({ clientId: "windowed", sessionPollSeconds: 1, onSessionChange: (change) => told.push(change) });</script></body>`);
 });
@@ -29,6 +29,14 @@ after(async () => {
   await cut.close();
   await usher.stop();
 });
+
+/** Presses the app's button and, where the silent request took longer than the browser lets a click count, the library's. */
+const windowOf = (tab: Tab): Promise<Tab> =>
+  tab.windowOpenedBy(async () => {
+    const asked = await tab.run("return document.querySelector('.usher-note button')?.textContent ?? (window.__settled || !document.querySelector('dialog'))");
+    if (asked === "Sign in") await tab.click(".usher-note button");
+    else if (asked === true) await tab.click("#go");
+  });
 
 const noDialog = (tab: Tab): Promise<unknown> => until("the dialog to be gone", () => tab.run("return document.querySelector('dialog') === null"));
 
@@ -41,7 +49,7 @@ for (const name of COLUMNS) {
     for (const [policy, site] of [["no opener policy", () => open], ["Cross-Origin-Opener-Policy: same-origin", () => cut]] as const) {
       it(`a click opens the window, which closes when the app has its answer (${policy})`, async () => {
         const tab = await column.open(`${site().byAddress}/`);
-        const window = await tab.windowOpenedBy(() => tab.click("#go"));
+        const window = await windowOf(tab);
         await signInIn(window.run, usher);
         const result = await settled(tab);
         assert.equal(result.outcome, "resolved", JSON.stringify(result));
@@ -72,7 +80,7 @@ for (const name of COLUMNS) {
 
     it("a window that the user closes is access_denied", async () => {
       const tab = await column.open(`${open.byAddress}/`);
-      const window = await tab.windowOpenedBy(() => tab.click("#go"));
+      const window = await windowOf(tab);
       await until("the form", () => window.run("return document.readyState === 'complete' && document.querySelector('#username') !== null"));
       await window.close();
       assert.equal((await settled(tab)).value["error"], "access_denied");
@@ -81,7 +89,7 @@ for (const name of COLUMNS) {
 
     it("a sign-out in another tab, or at the server, is told to the app", async () => {
       const tab = await column.open(`${open.byAddress}/`);
-      const window = await tab.windowOpenedBy(() => tab.click("#go"));
+      const window = await windowOf(tab);
       await signInIn(window.run, usher);
       assert.equal((await settled(tab)).outcome, "resolved");
       const other = await column.open("about:blank");
