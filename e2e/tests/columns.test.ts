@@ -1,5 +1,8 @@
 // The harness of harness/columns.ts in each of its six browsers, on an app of another site than the server's.
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { call, COLUMNS, settled, signInIn, start, startColumn, type Column } from "../harness/columns.ts";
 import { page, serve, type Site } from "../harness/site.ts";
@@ -23,15 +26,17 @@ const FRAME = page("Frame", `<button id="open" onclick="window.opened = window.o
 describe("columns", () => {
   let usher: Usher;
   let app: Site;
+  const pictures = mkdtempSync(join(tmpdir(), "usher-e2e-pictures-"));
   before(async () => {
     usher = await startDemo();
-    app = await serve({ "/buttons": BUTTONS, "/frame": FRAME, "/opened": page("Opened", `<h1>Opened</h1>`) });
+    app = await serve({ "/buttons": BUTTONS, "/frame": FRAME, "/opened": page("Opened", `<h1 onclick="window.close()">Opened</h1>`) });
     await usher.client("other-site", [app.byAddress, app.bySecondAddress]);
     app.pages["/"] = appPage(usher, { clientId: "other-site" });
   });
   after(async () => {
     await app.close();
     await usher.stop();
+    rmSync(pictures, { recursive: true });
   });
 
   for (const name of COLUMNS) {
@@ -82,6 +87,10 @@ describe("columns", () => {
         const fromPage = await tab.windowOpenedBy(() => tab.click("#open"));
         await until("the window's page", () => fromPage.run("return document.querySelector('h1')?.textContent"));
         assert.equal(await fromPage.isClosed(), false);
+        for (const shown of [fromPage, tab]) {
+          await shown.screenshot(join(pictures, "picture.png"));
+          assert.equal(readFileSync(join(pictures, "picture.png")).toString("latin1", 1, 4), "PNG");
+        }
         await tab.run("opened.close()");
         await until("the window to be closed", () => fromPage.isClosed());
 
@@ -90,9 +99,9 @@ describe("columns", () => {
         assert.equal(await tab.inFrame("return location.pathname"), "/frame");
         const fromFrame = await tab.windowOpenedBy(() => tab.clickInFrame("#open"));
         await until("the window's page", () => fromFrame.run("return document.querySelector('h1')?.textContent"));
-        await fromFrame.close();
-        await until("the frame to know it", () => tab.inFrame("return opened.closed"));
-        assert.equal(await tab.isClosed(), false);
+        await fromFrame.click("h1");
+        await until("the frame to know that it is closed", () => tab.inFrame("return opened.closed"));
+        assert.deepEqual([await fromFrame.isClosed(), await tab.isClosed()], [true, false]);
       });
     });
   }
