@@ -212,7 +212,7 @@ func (s *Server) finishWindow(w http.ResponseWriter, v *visit, st *oauth.Standin
 		s.answerError(w, v, err)
 		return
 	}
-	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{Ticket: ticket})
+	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{Ticket: ticket, Return: v.returns(ticket).String()})
 }
 
 // window begins the same flow again in a window of our own, which a framed page of ours offered: top-level,

@@ -127,8 +127,11 @@ type Window struct {
 }
 
 // Done ends such a window: its script tells the opener, at our own origin, which closes it. The ticket, if any, is for that
-// opener, too.
-type Done struct{ Ticket string }
+// opener, too. Where the browser has cut the two apart, the script goes on to the app's own page, which passes the ticket on.
+type Done struct {
+	Ticket string
+	Return string // empty where there is no such page
+}
 
 // Ticket is a hidden frame's page, which takes a ticket from the app's library and brings it here by a form.
 type Ticket struct{ Flow string }

@@ -174,13 +174,40 @@
     tell(news) {
       this.channel?.postMessage(news);
     }
+    /** A moment later, so that the last word is heard. */
     close() {
-      this.channel?.close();
+      setTimeout(() => this.channel?.close(), 1e3);
     }
   };
   function windowChannel(hostUrl) {
     return `usher ${hostUrl}`;
   }
+  function ownPage() {
+    return location.origin + location.pathname;
+  }
+  var LostWindow = class {
+    constructor(hostUrl) {
+      __publicField(this, "channel");
+      __publicField(this, "ticket", "");
+      __publicField(this, "hostUrl");
+      this.hostUrl = hostUrl;
+    }
+    /** The frame asks for it; only there is the verifier. */
+    listen(reply) {
+      this.channel ?? (this.channel = new Channel(windowChannel(this.hostUrl), (news) => {
+        if (news.type !== "ticket") return;
+        this.ticket = news.ticket;
+        this.channel?.tell({ type: "heard", ticket: news.ticket });
+        reply({ type: "ticket", ticket: news.ticket });
+      }));
+    }
+    found() {
+      if (this.ticket) this.channel?.tell({ type: "taken", ticket: this.ticket });
+    }
+    close() {
+      this.channel?.close();
+    }
+  };
   var HEARING = 500;
   var TAKING = 15e3;
   var passedOn = Promise.resolve();
@@ -520,15 +547,23 @@
     return inTurn("dialog", async () => {
       const nonce = makeNonce();
       log("visible sign-in", query.get("scope") ?? "(default scope)");
-      const frame = makeFrame(address(server, query, nonce), "Sign in");
-      const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data) => readTokens(data, nonce));
+      const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: ownPage() });
+      const frame = makeFrame(address(server, way, nonce), "Sign in");
+      const lost = new LostWindow(server.hostUrl);
+      const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data, reply) => {
+        if (isObject(data) && data["type"] === "window_lost") lost.listen(reply);
+        return readTokens(data, nonce);
+      });
       const dialog = showDialog(frame, settings);
       const closed = dialog.dismissed.then(() => {
         throw failure("access_denied", "The sign-in was closed before it was complete.");
       });
       try {
-        return await Promise.race([answer, closed]);
+        const tokens = await Promise.race([answer, closed]);
+        lost.found();
+        return tokens;
       } finally {
+        lost.close();
         stop();
         dialog.close();
       }
@@ -655,8 +690,7 @@
     }
     async run(query, { verifier, challenge }) {
       const { server } = this;
-      const back = location.origin + location.pathname;
-      const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: back });
+      const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: ownPage() });
       let opened2 = null;
       let spoken = false;
       const open = () => {
@@ -694,7 +728,7 @@
       } finally {
         clearInterval(timer);
         window.removeEventListener("message", hear);
-        setTimeout(() => channel?.close(), 1e3);
+        channel?.close();
         opened2?.close();
         note.close();
       }

@@ -19,14 +19,49 @@ export class Channel {
     this.channel?.postMessage(news);
   }
 
+  /** A moment later, so that the last word is heard. */
   close(): void {
-    this.channel?.close();
+    setTimeout(() => this.channel?.close(), 1000);
   }
 }
 
 /** The channel on which a window passes on the ticket that it brought back to a page of the app. */
 export function windowChannel(hostUrl: string): string {
   return `usher ${hostUrl}`;
+}
+
+/** Where a window that lost its opener ends: the page of the app that is open, which is sure to have the library. */
+export function ownPage(): string {
+  return location.origin + location.pathname;
+}
+
+/** Waits for the ticket of a window that the server's frame opened, and that an opener policy of this page cut off from it. */
+export class LostWindow {
+  private channel: Channel | undefined;
+  private ticket = "";
+  private readonly hostUrl: string;
+
+  constructor(hostUrl: string) {
+    this.hostUrl = hostUrl;
+  }
+
+  /** The frame asks for it; only there is the verifier. */
+  listen(reply: (message: unknown) => void): void {
+    this.channel ??= new Channel(windowChannel(this.hostUrl), (news) => {
+      if (news.type !== "ticket") return;
+      this.ticket = news.ticket;
+      this.channel?.tell({ type: "heard", ticket: news.ticket });
+      reply({ type: "ticket", ticket: news.ticket });
+    });
+  }
+
+  found(): void {
+    if (this.ticket) this.channel?.tell({ type: "taken", ticket: this.ticket });
+  }
+
+  close(): void {
+    this.channel?.close();
+  }
 }
 
 /** How long a page of the app may take to say that it waits for the ticket, and then to redeem it, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { Constants, Settings } from "../assisted-token.d.ts";
-import { Channel, windowChannel } from "./channel.ts";
+import { Channel, ownPage, windowChannel } from "./channel.ts";
 import { showDialog } from "./dialog.ts";
 import { failure } from "./errors.ts";
 import { inTurn } from "./lock.ts";
@@ -43,8 +43,7 @@ export class Popup {
 
   private async run(query: URLSearchParams, { verifier, challenge }: Verifier): Promise<TokenMessage> {
     const { server } = this;
-    const back = location.origin + location.pathname;
-    const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: back });
+    const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: ownPage() });
     let opened: Window | null = null;
     // Until the window has spoken it may be cut off by an opener policy, and then looks closed when it is not.
     let spoken = false;
@@ -84,7 +83,7 @@ export class Popup {
     } finally {
       clearInterval(timer);
       window.removeEventListener("message", hear);
-      setTimeout(() => channel?.close(), 1000); // after its last word
+      channel?.close();
       (opened as Window | null)?.close();
       note.close();
     }

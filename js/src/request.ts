@@ -4,7 +4,8 @@ import { showDialog } from "./dialog.ts";
 import { answerFrom, askHidden, makeFrame } from "./frame.ts";
 import { acrossTabs, inTurn } from "./lock.ts";
 import { log } from "./log.ts";
-import { makeNonce, readTokens, type TokenMessage } from "./message.ts";
+import { isObject, makeNonce, readTokens, type TokenMessage } from "./message.ts";
+import { LostWindow, ownPage } from "./channel.ts";
 
 /** How long a hidden frame may take to answer, in seconds. */
 export const HIDDEN_TIMEOUT = 10;
@@ -26,15 +27,23 @@ export function visibleRequest(server: Constants, settings: Settings, query: URL
   return inTurn("dialog", async () => {
     const nonce = makeNonce();
     log("visible sign-in", query.get("scope") ?? "(default scope)");
-    const frame = makeFrame(address(server, query, nonce), "Sign in");
-    const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data) => readTokens(data, nonce));
+    const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: ownPage() });
+    const frame = makeFrame(address(server, way, nonce), "Sign in");
+    const lost = new LostWindow(server.hostUrl);
+    const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data, reply) => {
+      if (isObject(data) && data["type"] === "window_lost") lost.listen(reply);
+      return readTokens(data, nonce);
+    });
     const dialog = showDialog(frame, settings);
     const closed = dialog.dismissed.then(() => {
       throw failure("access_denied", "The sign-in was closed before it was complete.");
     });
     try {
-      return await Promise.race([answer, closed]);
+      const tokens = await Promise.race([answer, closed]);
+      lost.found();
+      return tokens;
     } finally {
+      lost.close();
       stop();
       dialog.close();
     }

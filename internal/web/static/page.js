@@ -85,11 +85,15 @@
     find('#continue').addEventListener('click', () => {
       opened = window.open(main.dataset.open + challenge, '_blank', 'popup,width=480,height=700');
       find('#blocked').hidden = Boolean(opened);
+      // Under an opener policy of the app the window is there, and cut off: then its ticket comes through the app's own page.
+      if (!opened && framed) window.parent.postMessage({ type: 'window_lost' }, frame);
     });
     window.addEventListener('message', (event) => {
-      if (!opened || event.source !== opened || event.origin !== location.origin) return;
-      if (!event.data || event.data.type !== 'done') return;
-      opened.close();
+      const type = event.data && event.data.type;
+      const ours = opened ? type === 'done' && event.source === opened && event.origin === location.origin
+        : type === 'ticket' && event.source === window.parent && event.origin === frame;
+      if (!ours) return;
+      if (opened) opened.close();
       redeem(find('#go-on'), event.data.ticket, verifier);
     });
   };
@@ -112,6 +116,7 @@
     },
     // Ends such a window: only our own page hears it, and closes it.
     done() {
+      if (!window.opener && main.dataset.return) return location.replace(main.dataset.return);
       // Only an opener of our own origin lets us look at it; to any other this window shows no difference.
       try {
         if (window.opener.origin !== location.origin) return;
