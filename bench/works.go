@@ -65,7 +65,7 @@ const pageHeader = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.
 func (w *world) renewal(name, scope string) work {
 	var head []byte
 	query := assistedQuery(scope) + "&prompt=none&nonce=n-0S6_WzA2Mj&dpop_jkt=" + w.page.jkt
-	wanted := []string{`"status":"success"`, `"access_token":"usher_at_`, `"renewal_handle":"`}
+	wanted := []string{`"status":"success"`, `"access_token":"usher_at_`, `"renewal_offered":true`}
 	if name == "renewal-openid" {
 		wanted = append(wanted, `"id_token":"ey`)
 	}

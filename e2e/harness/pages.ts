@@ -32,6 +32,51 @@ export async function allPages(w: World): Promise<Pages> {
   return { ...examplePages(w), ...signInPages(w, app), ...redirectPages(w, app), ...devicePages(w), ...endPages(w, app), ...throttled(w) };
 }
 
+/** Those that are there only where the browser keeps our first-party cookies from the frame; the world has to be one that does. */
+export async function blockedPages(w: World): Promise<Pages> {
+  const app = await w.site({});
+  await w.usher.client("blocked", [app.origin], "--name", "An app");
+  app.pages["/"] = appPage(w.usher, { clientId: "blocked" });
+  app.pages["/window"] = appPage(w.usher, { clientId: "blocked", presentation: "popup" }).replace("<head>", `<head><meta name="color-scheme" content="light dark">`);
+  const offered = async (tab: Page): Promise<Shown> => {
+    await tab.goto(`${app.origin}/`);
+    await start(tab, "assistant.login()");
+    return { tab, place: await visibleFrame(tab, w.usher.server, "#continue") };
+  };
+  // A window whose opener is gone, and that knows no page of the app's to go on to: it shows its end.
+  const window = async (): Promise<Page> =>
+    visit(w, `${assisted(w, "blocked", app.origin)}&ticket_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM`);
+  return {
+    "dialog-continue": async () => offered(await w.session.fresh()),
+    "dialog-window": async () => {
+      const tab = await w.session.fresh();
+      // As in a browser whose frames keep no cookie at all.
+      await tab.evaluateOnNewDocument(() => Object.defineProperty(Document.prototype, "cookie", { get: () => "", set: () => undefined }));
+      return offered(tab);
+    },
+    "window-asked": async () => {
+      const tab = await visit(w, `${app.origin}/window`);
+      // Without a click the browser opens none.
+      await tab.evaluate(() => void (globalThis.open = () => null));
+      await start(tab, "assistant.login()");
+      await tab.waitForSelector(".usher-note");
+      return whole(tab);
+    },
+    "window-signed-in": async () => {
+      const tab = await window();
+      await signIn(tab, w.usher.username, w.usher.password);
+      await tab.waitForSelector("main[data-page=handover]");
+      return whole(tab);
+    },
+    "window-cancelled": async () => {
+      const tab = await window();
+      await clickWhenReady(tab, "#cancel");
+      await tab.waitForSelector("main[data-page=handover]");
+      return whole(tab);
+    },
+  };
+}
+
 const whole = (tab: Page): Shown => ({ tab, place: tab });
 
 /** An address of the server's that starts a sign-in as a page of its own. */

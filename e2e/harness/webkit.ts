@@ -10,12 +10,6 @@ import { until } from "./wait.ts";
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf"; // WebDriver, section "Elements": the key of a reference
 
 export interface WebKit {
-  goto(url: string): Promise<void>;
-  reload(): Promise<void>;
-  /** Runs the body of a function in the page, or in the frame that was entered. */
-  run(body: string): Promise<unknown>;
-  /** Enters the one frame that the selector finds; undefined goes back to the page. */
-  frame(selector: string | undefined): Promise<void>;
   /** One more tab, empty. */
   tab(): Promise<Tab>;
   close(): Promise<void>;
@@ -66,14 +60,6 @@ export async function webkit(itp: boolean): Promise<WebKit> {
   const driverTab = tabs((method, path, body) => ask(method, at + path, body));
   return {
     tab: driverTab,
-    goto: async (url) => void (await ask("POST", `${at}/url`, { url })),
-    reload: async () => void (await ask("POST", `${at}/refresh`, {})),
-    run: (script) => ask("POST", `${at}/execute/sync`, { script, args: [] }),
-    frame: async (selector) => {
-      if (selector === undefined) return void (await ask("POST", `${at}/frame`, { id: null }));
-      const found = (await ask("POST", `${at}/element`, { using: "css selector", value: selector })) as Record<string, string>;
-      await ask("POST", `${at}/frame`, { id: { [ELEMENT]: found[ELEMENT] } });
-    },
     close: async () => {
       await ask("DELETE", at).catch(() => undefined);
       await stop(driver);

@@ -69,7 +69,7 @@ describe("third-party cookies blocked", () => {
     for (const round of [1, 2, 3]) {
       const silent = await press(tab, "getTokens");
       assert.equal(silent.outcome, "resolved", `round ${round}: ${JSON.stringify(silent)}`);
-      assert.equal("renewal_handle" in silent.members, false, "the app sees no handle");
+      assert.equal("renewal_offered" in silent.members, false, "the app sees no handle");
       await cdp.send("Network.clearBrowserCookies");
     }
     assert.deepEqual(asked, ["400", "200", "200", "200"], "the first proof learns the nonce");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { faults } from "../harness/axe.ts";
-import { allPages, type Pages } from "../harness/pages.ts";
+import { allPages, blockedPages, type Pages } from "../harness/pages.ts";
 import { fetchFrom } from "../harness/usher.ts";
 import { world, type World } from "../harness/world.ts";
 
@@ -15,19 +15,26 @@ const NAMES = [
   "throttled",
 ];
 
+const BLOCKED = ["dialog-continue", "dialog-window", "window-asked", "window-signed-in", "window-cancelled"];
+
 let w: World;
+let blocked: World;
 let pages: Pages;
 before(async () => {
   w = await world();
-  pages = await allPages(w);
+  blocked = await world({ policy: "blocked" });
+  pages = { ...(await allPages(w)), ...(await blockedPages(blocked)) };
 });
-after(() => w.close());
+after(async () => {
+  await w.close();
+  await blocked.close();
+});
 
 describe("readable in light and dark, at 360 px, for axe-core", () => {
   it("the list below has every page", () => {
-    assert.deepEqual(Object.keys(pages), NAMES);
+    assert.deepEqual(Object.keys(pages), [...NAMES, ...BLOCKED]);
   });
-  for (const name of NAMES) {
+  for (const name of [...NAMES, ...BLOCKED]) {
     it(name, async () => {
       const shown = await pages[name]!();
       const found = await faults(shown.tab, shown.place);

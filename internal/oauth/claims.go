@@ -221,8 +221,10 @@ type AssistedSuccess struct {
 	Sub         string `json:"sub"`
 	Subject     string `json:"subject"`
 	IDToken     string `json:"id_token,omitempty"`
-	// RenewalHandle is for the library alone, where it named a key (see Renewal).
-	RenewalHandle string `json:"renewal_handle,omitempty"`
+	// RenewalHandle is for the library alone, where it named a key (see Renewal). A message only says that there is one: every
+	// script of the app's page can hear that.
+	RenewalHandle  string `json:"renewal_handle,omitempty"`
+	RenewalOffered bool   `json:"renewal_offered,omitempty"`
 	// Kept tells it where the session is to be found when the page is loaded again; empty where that is not known.
 	Kept Kept `json:"session_kept,omitempty"`
 }

@@ -55,6 +55,7 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) (*visit, *oauth.
 	if err != nil {
 		return nil, err
 	}
+	v.storage = r.Header.Get("Sec-Fetch-Storage-Access")
 	v.frameCookies = frameCookies(r.PostForm.Get("frame_cookies"))
 	v.bound = len(v.flow.Binding) > 0 && bytes.Equal(web.HashSecret(flowCookie.Read(r)), v.flow.Binding)
 	if !v.bound && !v.flow.Framed {
@@ -201,7 +202,7 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 		s.answerError(w, v, err)
 		return
 	}
-	web.WriteMessage(w, v.origin, answer)
+	web.WriteTokens(w, v.origin, *answer)
 }
 
 // finishWindow ends a window of our own: the frame that opened it hears that it is done, and gets the ticket that it bound to

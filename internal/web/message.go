@@ -19,6 +19,9 @@ const (
 	messageTail = ";var t=window.parent!==window?window.parent:window.opener,a=location.ancestorOrigins;" +
 		"if(!t){document.body.hidden=false;return}if(t===window.parent&&a&&a[0]!==to)return;" +
 		"t.postMessage(message,to)})();\n</script></body></html>\n"
+	messageHandle = ";var handle=\""
+	messagePort   = "\";addEventListener('message',function(e){" +
+		"if(e.source===t&&e.origin===to&&e.data&&e.data.type==='renewal'&&e.ports[0])e.ports[0].postMessage(handle)})"
 	// messageReason finds out what only a frame's script can: whether the frame keeps a cookie, plain or partitioned. A
 	// browser that says nothing of storage access and keeps the plain one lets the first-party ones through.
 	messageReason = ";var keeps=function(name,more){var c='__Host-usher-'+name+'=1;Path=/;Secure;SameSite=None'+more;document.cookie=c;" +
@@ -31,6 +34,18 @@ const (
 // frame it.
 func WriteMessage(w http.ResponseWriter, to oauth.ValidOrigin, message any) {
 	writeMessage(w, to, message, "")
+}
+
+// WriteTokens is WriteMessage for tokens. The renewal handle is not in the message, but goes to the port that the page which got
+// the message sends after it: to the library, and to nobody who only listens.
+func WriteTokens(w http.ResponseWriter, to oauth.ValidOrigin, tokens oauth.AssistedSuccess) {
+	handle := tokens.RenewalHandle
+	tokens.RenewalHandle, tokens.RenewalOffered = "", handle != ""
+	script := ""
+	if handle != "" {
+		script = messageHandle + handle + messagePort // a sealed value needs no escaping
+	}
+	writeMessage(w, to, tokens, script)
 }
 
 // WriteReason is WriteMessage for an error that has a reason, which the page's script makes more exact.

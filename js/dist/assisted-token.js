@@ -305,7 +305,7 @@
         const page = frame.contentWindow;
         if (!event.isTrusted || event.origin !== origin || page === null || event.source !== page) return;
         try {
-          const found = read(event.data, (message) => page.postMessage(message, origin));
+          const found = read(event.data, (message, ports = []) => page.postMessage(message, origin, ports));
           if (found !== void 0) resolve2(found);
         } catch (error) {
           reject(error);
@@ -531,6 +531,23 @@
     return { dismissed, close: () => panel.remove() };
   }
 
+  // handle.ts
+  var PATIENCE2 = 1e3;
+  function readWithHandle(data, nonce, reply) {
+    const tokens = readTokens(data, nonce);
+    if (!tokens) return void 0;
+    const { renewal_offered, ...rest } = tokens;
+    return renewal_offered === true ? withHandle(rest, reply) : Promise.resolve(rest);
+  }
+  function withHandle(tokens, reply) {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve2) => {
+      port1.onmessage = ({ data }) => resolve2({ ...tokens, renewal_handle: data });
+      setTimeout(() => resolve2(tokens), PATIENCE2);
+      reply({ type: "renewal" }, [port2]);
+    });
+  }
+
   // request.ts
   var HIDDEN_TIMEOUT = 10;
   function hiddenRequest(server, clientId, query) {
@@ -539,7 +556,7 @@
     const ask = () => {
       const nonce = makeNonce();
       log("hidden request", query.get("scope") ?? "(default scope)");
-      return askHidden(address(server, query, nonce), (data) => readTokens(data, nonce), HIDDEN_TIMEOUT, late);
+      return askHidden(address(server, query, nonce), (data, reply) => readWithHandle(data, nonce, reply), HIDDEN_TIMEOUT, late);
     };
     return inTurn(name, () => acrossTabs(name, ask));
   }
@@ -552,7 +569,7 @@
       const lost = new LostWindow(server.hostUrl);
       const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data, reply) => {
         if (isObject(data) && data["type"] === "window_lost") lost.listen(reply);
-        return readTokens(data, nonce);
+        return readWithHandle(data, nonce, reply);
       });
       const dialog = showDialog(frame, settings);
       const closed = dialog.dismissed.then(() => {
@@ -657,7 +674,7 @@
     const nonce = makeNonce();
     const read = (data, reply) => {
       if (isObject(data) && data["type"] === "ticket_ready") reply({ type: "ticket", ticket, verifier });
-      return readTokens(data, nonce);
+      return readWithHandle(data, nonce, reply);
     };
     const late = () => silence(server.hostUrl, query.get("client_id") ?? "", HIDDEN_TIMEOUT);
     return askHidden(`${server.token_endpoint}/ticket?${query.toString()}&nonce=${nonce}`, read, HIDDEN_TIMEOUT, late);

@@ -16,7 +16,7 @@
         const page = frame.contentWindow;
         if (!event.isTrusted || event.origin !== origin || page === null || event.source !== page) return;
         try {
-          const found = read(event.data, (message) => page.postMessage(message, origin));
+          const found = read(event.data, (message, ports = []) => page.postMessage(message, origin, ports));
           if (found !== void 0) resolve(found);
         } catch (error) {
           reject(error);

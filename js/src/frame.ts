@@ -9,8 +9,8 @@ export function makeFrame(url: string, title: string): HTMLIFrameElement {
   return frame;
 }
 
-/** Reads a message: an answer ends the wait, undefined waits on, what it throws rejects. */
-export type Reader<T> = (data: unknown, reply: (message: unknown) => void) => T | undefined;
+/** Reads a message: an answer, or the promise of one, ends the wait, undefined waits on, what it throws rejects. */
+export type Reader<T> = (data: unknown, reply: (message: unknown, ports?: MessagePort[]) => void) => T | Promise<T> | undefined;
 
 /**
  * The first answer that comes from this very frame while it shows a page of this very origin. Call
@@ -23,7 +23,7 @@ export function answerFrom<T>(frame: HTMLIFrameElement, origin: string, read: Re
       const page = frame.contentWindow;
       if (!event.isTrusted || event.origin !== origin || page === null || event.source !== page) return;
       try {
-        const found = read(event.data, (message) => page.postMessage(message, origin));
+        const found = read(event.data, (message, ports = []) => page.postMessage(message, origin, ports));
         if (found !== undefined) resolve(found);
       } catch (error) {
         reject(error);

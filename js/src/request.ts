@@ -2,9 +2,10 @@ import type { Constants, Settings } from "../assisted-token.d.ts";
 import { failure, silence } from "./errors.ts";
 import { showDialog } from "./dialog.ts";
 import { answerFrom, askHidden, makeFrame } from "./frame.ts";
+import { readWithHandle } from "./handle.ts";
 import { acrossTabs, inTurn } from "./lock.ts";
 import { log } from "./log.ts";
-import { isObject, makeNonce, readTokens, type TokenMessage } from "./message.ts";
+import { isObject, makeNonce, type TokenMessage } from "./message.ts";
 import { LostWindow, ownPage } from "./channel.ts";
 
 /** How long a hidden frame may take to answer, in seconds. */
@@ -17,7 +18,7 @@ export function hiddenRequest(server: Constants, clientId: string, query: URLSea
   const ask = (): Promise<TokenMessage> => {
     const nonce = makeNonce();
     log("hidden request", query.get("scope") ?? "(default scope)");
-    return askHidden(address(server, query, nonce), (data) => readTokens(data, nonce), HIDDEN_TIMEOUT, late);
+    return askHidden(address(server, query, nonce), (data, reply) => readWithHandle(data, nonce, reply), HIDDEN_TIMEOUT, late);
   };
   return inTurn(name, () => acrossTabs(name, ask));
 }
@@ -32,7 +33,7 @@ export function visibleRequest(server: Constants, settings: Settings, query: URL
     const lost = new LostWindow(server.hostUrl);
     const { answer, stop } = answerFrom(frame, new URL(server.hostUrl).origin, (data, reply) => {
       if (isObject(data) && data["type"] === "window_lost") lost.listen(reply);
-      return readTokens(data, nonce);
+      return readWithHandle(data, nonce, reply);
     });
     const dialog = showDialog(frame, settings);
     const closed = dialog.dismissed.then(() => {

@@ -48,7 +48,7 @@
     });
   }
   // In a frame of another site a field takes the focus only once the frame itself has it.
-  const first = find('[data-focus]');
+  let first = find('[data-focus]');
   const focusFirst = () => document.activeElement === document.body && first && first.focus();
   focusFirst();
   window.addEventListener('focus', focusFirst);
@@ -108,10 +108,14 @@
       if (!main.dataset.open || access === 'active' || (!access && keeps('plain', ''))) return;
       if (!keepsAny()) {
         find('#continue').textContent = 'Sign in in a window';
-        find('#offer-text').textContent = 'You then stay signed in when this page is loaded again. If you are signed in on this server already, no password is needed.';
+        find('#offer-text').textContent = 'You stay signed in when this page is loaded again.';
         find('#offer-else').textContent = 'or, for this tab only';
+        find('#continue').classList.remove('quiet');
+        find('#submit').classList.add('quiet');
+        first = find('#continue');
       }
       find('#offer').hidden = false;
+      first.focus();
       offerWindow();
     },
     // Ends such a window: only our own page hears it, and closes it.
