@@ -9,6 +9,8 @@ import { introspect, startDemo, type Usher } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, LIBRARY } from "../harness/world.ts";
 
+const ANN = { username: "ann", password: "correct horse battery" };
+
 let usher: Usher;
 let open: Site;
 let cut: Site;
@@ -16,6 +18,7 @@ before(async () => {
   usher = await startDemo();
   open = await serve({});
   cut = await serve({}, { headers: { "Cross-Origin-Opener-Policy": "same-origin" } });
+  await usher.cli(["user", "add", ANN.username], { input: `${ANN.password}\n` });
   await usher.client("windowed", [open.byAddress, cut.byAddress]);
   const app = appPage(usher, { clientId: "windowed", presentation: "popup" });
   open.pages["/"] = cut.pages["/"] = app.replace("</body>", `<button id="go">Go</button><script>
@@ -119,6 +122,29 @@ for (const name of COLUMNS) {
       await until("the app to be told", () => other.run("return told.length === 1 && told[0].signedIn === false && !assistant.isAuthenticated()"));
       await tab.close();
       await other.close();
+    });
+
+    it("another user in another tab is told to the app", async () => {
+      const tab = await column.open(`${open.byAddress}/`);
+      const window = await windowOf(tab);
+      await signInIn(window.run, usher);
+      assert.equal((await settled(tab)).outcome, "resolved");
+      const other = await column.open("about:blank");
+      await other.goto(`${open.byAddress}/told`);
+      await until("the other tab to have a token", () => other.run("return document.readyState === 'complete' && assistant.isAuthenticated()"));
+      const before = await other.run("return assistant.getAdditionalData().sub");
+      const acting = await column.open(`${open.byAddress}/`); // in front: what is behind gets no clicks
+      await start(acting, "assistant.login({force_auth: true})");
+      const again = await acting.windowOpenedBy(() => acting.click(".usher-note button"));
+      await signInIn(again.run, { ...usher, ...ANN });
+      const changed = await settled(acting);
+      assert.equal(changed.outcome, "resolved", JSON.stringify(changed));
+      // Whose session it is now, or that theirs is over: what reaches this tab differs between browsers.
+      const told = (await until("the app to be told", () => other.run("return told.length > 0 && told[0]"))) as { signedIn: boolean; sub?: string };
+      if (told.signedIn) assert.notEqual(told.sub, before);
+      else assert.equal(await other.run("return assistant.isAuthenticated()"), false);
+      assert.equal((await call(acting, "assistant.logout()")).outcome, "resolved");
+      for (const each of [tab, other, acting]) await each.close();
     });
   });
 }
