@@ -34,11 +34,12 @@ func (s *Server) standing(w http.ResponseWriter, r *http.Request, v *visit) (*oa
 	if err != nil || st == nil || child == nil {
 		return cmp.Or(st, child), err
 	}
+	if child.Session.ID == st.Session.ID { // a ticket's: it serves again where the SSO cookie does not arrive
+		return st, nil
+	}
 	cookie := childCookie(v.client, v.origin)
-	if child.Session.ID != st.Session.ID {
-		if err := s.Store.EndChild(r.Context(), web.HashSecret(cookie.Read(r))); err != nil {
-			return nil, web.AsError(err)
-		}
+	if err := s.Store.EndChild(r.Context(), web.HashSecret(cookie.Read(r))); err != nil {
+		return nil, web.AsError(err)
 	}
 	cookie.Clear(w)
 	return st, nil
