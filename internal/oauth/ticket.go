@@ -17,8 +17,11 @@ type Ticket struct {
 	ClientID  string `json:"c"`
 	Origin    string `json:"o"`
 	// Challenge is the verifier's hash, as in PKCE with S256 (RFC 7636 §4.2).
-	Challenge string    `json:"h"`
-	Issued    time.Time `json:"t"`
+	Challenge string `json:"h"`
+	// Begun is when the request began that the page answered; who redeems the ticket asks the same one, so a sign-in or a
+	// consent since then is as fresh as prompt and max_age want it.
+	Begun  time.Time `json:"b"`
+	Issued time.Time `json:"t"`
 }
 
 // ParseTicketChallenge reads ticket_challenge, by which the asking page binds a ticket to itself; empty where it asks for none.

@@ -258,12 +258,12 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request) {
 	}
 	ticket, verifier, err := oauth.ParseTicket(r.PostForm)
 	var st *oauth.Standing
-	switch {
-	case err != nil:
-	case ticket != "":
-		st, err = s.admitted(w, r, v, ticket, verifier)
-	default:
+	if err == nil {
 		st, err = s.ssoStanding(r, v)
+	}
+	// The SSO cookie wins, as it will with the next silent request: a ticket is for where it does not reach.
+	if err == nil && ticket != "" && s.nextStep(v, st) != oauth.StepDone {
+		st, err = s.admitted(w, r, v, st, ticket, verifier)
 	}
 	if err == nil && s.nextStep(v, st) != oauth.StepDone {
 		err = oauth.Errorf(oauth.InteractionRequired,

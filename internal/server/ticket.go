@@ -20,7 +20,7 @@ func (s *Server) ticket(v *visit, st *oauth.Standing) (string, *oauth.Error) {
 	}
 	return seal(v.snap, token.KindTicket, s.Now(), &oauth.Ticket{
 		ID: newID(), SessionID: st.Session.ID, ClientID: v.client.ID, Origin: v.origin.String(),
-		Challenge: v.flow.Ticket, Issued: s.Now(),
+		Challenge: v.flow.Ticket, Begun: v.flow.Started, Issued: s.Now(),
 	})
 }
 
@@ -51,8 +51,8 @@ func (s *Server) ticketPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // admitted says who is there by the ticket that a frame brings. Its session becomes a child session of the frame, where the
-// browser keeps that; the ticket is spent last, when all else was found right.
-func (s *Server) admitted(w http.ResponseWriter, r *http.Request, v *visit, sealed, verifier string) (*oauth.Standing, *oauth.Error) {
+// browser keeps that; the ticket is spent last, when all else was found right. here is whom the SSO cookie names.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request, v *visit, here *oauth.Standing, sealed, verifier string) (*oauth.Standing, *oauth.Error) {
 	t, err := s.openTicket(r, v, sealed, verifier)
 	if err != nil {
 		return nil, err
@@ -63,11 +63,14 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, v *visit, seal
 	if err != nil {
 		return nil, err
 	}
+	if t.Begun.Before(v.flow.Started) {
+		v.flow.Started = t.Begun
+	}
 	if step := s.nextStep(v, st); step != oauth.StepDone {
 		return nil, v.flow.SilentError(step)
 	}
 	v.byTicket = true
-	return st, s.admitChild(w, r, v, st, t)
+	return st, s.admitChild(w, r, v, here, st, t)
 }
 
 func (s *Server) openTicket(r *http.Request, v *visit, sealed, verifier string) (*oauth.Ticket, *oauth.Error) {
@@ -81,11 +84,11 @@ func (s *Server) openTicket(r *http.Request, v *visit, sealed, verifier string) 
 	return &t, t.Check(v.client.ID, v.origin, verifier, s.Now())
 }
 
-// admitChild spends the ticket. No child is made where the SSO cookie itself arrives, or where the frame keeps no cookie.
-func (s *Server) admitChild(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing, t *oauth.Ticket) *oauth.Error {
+// admitChild spends the ticket. No child is made where an SSO session reaches the frame itself, or where the frame keeps no cookie.
+func (s *Server) admitChild(w http.ResponseWriter, r *http.Request, v *visit, here, st *oauth.Standing, t *oauth.Ticket) *oauth.Error {
 	cookie, secret := childCookie(v.client, v.origin), web.NewSecret()
 	var child *oauth.ChildSession
-	if ssoCookie.Read(r) == "" && (v.frameCookies == nil || *v.frameCookies) {
+	if here == nil && (v.frameCookies == nil || *v.frameCookies) {
 		child = &oauth.ChildSession{
 			ID: newID(), CookieHash: web.HashSecret(secret), ClientID: v.client.ID, Origin: v.origin.String(),
 		}
