@@ -23,6 +23,13 @@ func (o ValidOrigin) String() string { return o.origin }
 // IsZero tells whether o names no origin.
 func (o ValidOrigin) IsZero() bool { return o.origin == "" }
 
+// Sent tells by the Referer (RFC 9110 §10.1.3) whether a page at the origin sent the browser here. No page can name another's
+// origin there, and none where there is no Referer is believed.
+func (o ValidOrigin) Sent(referer string) bool {
+	origin, ok := originOf(referer)
+	return ok && origin == o.origin
+}
+
 // ParseOriginPattern checks an allowed origin that an operator configures. http is accepted for
 // loopback hosts only, unless insecure is set, which also allows a bare "*".
 func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {

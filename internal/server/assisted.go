@@ -32,6 +32,9 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.flow.Framed = r.Header.Get("Sec-Fetch-Dest") != "document"
+	if back := q.Get("return_to"); v.origin.Sent(r.Referer()) && len(back) <= maxReturn { // see carried
+		v.flow.Return = back
+	}
 	v.readStorageAccess(w, r)
 	st, err := s.standing(w, r, v)
 	if err != nil {
@@ -49,6 +52,9 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		s.show(w, r, v, st, step)
 	}
 }
+
+// maxReturn bounds what is sealed into the flow, and so comes back with every form.
+const maxReturn = 2048
 
 // arrive finds out to whom an answer may go; until then every error is for our own plain page.
 func (s *Server) arrive(ctx context.Context, q url.Values) (*visit, *oauth.Error) {
@@ -86,7 +92,7 @@ func (s *Server) ask(v *visit, q url.Values) *oauth.Error {
 	}
 	v.flow = oauth.Flow{
 		ClientID: v.client.ID, Origin: v.origin.String(), Ending: oauth.EndMessage, Request: request, JKT: jkt,
-		Ticket: ticket, Return: q.Get("return_to"), Started: s.Now(),
+		Ticket: ticket, Started: s.Now(),
 	}
 	return nil
 }

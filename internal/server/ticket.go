@@ -162,15 +162,25 @@ func (s *Server) carryBack(w http.ResponseWriter, r *http.Request, q url.Values)
 		s.noWayBack(w)
 		return
 	}
-	ticket := ""
-	if err = s.ask(v, q); err == nil {
-		var st *oauth.Standing
-		if st, err = s.ssoStanding(r, v); err == nil && s.nextStep(v, st) == oauth.StepDone {
-			ticket, err = s.ticket(v, st)
-		}
-	}
+	ticket, err := s.carried(r, v, q)
 	if err != nil {
 		web.Logged(s.Logger, err)
 	}
 	redirect(w, back.WithTicket(ticket))
+}
+
+// carried is the ticket for the page that sent the browser here itself. Whoever else did chose the challenge, and where the app
+// redirects to anywhere, the fragment would follow to them (RFC 9700 §4.11.1).
+func (s *Server) carried(r *http.Request, v *visit, q url.Values) (string, *oauth.Error) {
+	if !v.origin.Sent(r.Referer()) {
+		return "", nil
+	}
+	if err := s.ask(v, q); err != nil {
+		return "", err
+	}
+	st, err := s.ssoStanding(r, v)
+	if err != nil || s.nextStep(v, st) != oauth.StepDone {
+		return "", err
+	}
+	return s.ticket(v, st)
 }

@@ -998,6 +998,10 @@
       return;
     }
     log("taking the page through the server and back: only there the session is known");
+    const policy = document.createElement("meta");
+    policy.name = "referrer";
+    policy.content = "origin";
+    document.head.append(policy);
     const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
     location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
     await new Promise((resolve2) => setTimeout(resolve2, LEAVING));

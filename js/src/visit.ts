@@ -178,6 +178,11 @@ export async function visit(server: Constants, query: URLSearchParams): Promise<
     return; // a page that cannot know that it has been there would go again and again
   }
   log("taking the page through the server and back: only there the session is known");
+  // The server gives a ticket only to who comes from the app; a page that says no-referrer names its origin this once.
+  const policy = document.createElement("meta");
+  policy.name = "referrer";
+  policy.content = "origin";
+  document.head.append(policy);
   const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
   location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
   await new Promise((resolve) => setTimeout(resolve, LEAVING));
