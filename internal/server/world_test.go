@@ -319,7 +319,7 @@ func (p page) field(name string) string {
 	return html.UnescapeString(m[1])
 }
 
-var messagePattern = regexp.MustCompile(`var to="([^"]*)",message=(.*?);var `)
+var messagePattern = regexp.MustCompile(`var to="([^"]*)",message=(.*?);var (?:t|keeps|handle)=`)
 
 // message is what the page posts, and to which origin.
 func (p page) message() (to string, m map[string]any) {
