@@ -381,6 +381,7 @@ func TestWhatTheUserDidInTheWindowCounts(t *testing.T) {
 		f.redeem(m["ticket"].(string), ticketVerifier, "no", pair...).token()
 	}
 	consent := b.from(appPage, popup("prompt", "consent"))
+	w.clock.pass(10 * time.Second) // the store's times are whole milliseconds
 	_, m, _ := b.submit(consentPath, form("flow", consent.field("flow"), "user", consent.field("user"), "decision", "allow")).outcome()
 	f.redeem(m["ticket"].(string), ticketVerifier, "no", "prompt", "consent").token()
 	_, m, _ = b.from(appPage, popup()).outcome() // nobody had to act in this one
