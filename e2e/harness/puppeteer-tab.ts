@@ -22,8 +22,8 @@ export function pageTab(page: Page): Tab {
       return found;
     });
   return {
-    goto: async (url) => void (await page.goto(url)),
-    reload: async () => void (await page.reload()),
+    goto: (url) => untilLeft(page.goto(url)),
+    reload: () => untilLeft(page.reload()),
     url: async () => page.url(),
     run: runIn(async () => page.mainFrame()),
     inFrame: runIn(dialog),
@@ -52,6 +52,15 @@ export function pageTab(page: Page): Tab {
     close: () => page.close(),
   };
 }
+
+/** A page that goes elsewhere while it loads is left, which Firefox calls an error. */
+const untilLeft = (going: Promise<unknown>): Promise<void> =>
+  going.then(
+    () => undefined,
+    (error: unknown) => {
+      if (!String(error).includes("NS_BINDING_ABORTED")) throw error;
+    },
+  );
 
 const runIn =
   (place: () => Promise<Frame>): Run =>

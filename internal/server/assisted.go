@@ -31,7 +31,7 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, v, err)
 		return
 	}
-	v.flow.Framed = r.Header.Get("Sec-Fetch-Dest") != "document"
+	v.flow.Framed = framed(r, &v.flow)
 	if back := q.Get("return_to"); v.origin.Sent(r.Referer()) && len(back) <= maxReturn { // see carried
 		v.flow.Return = back
 	}
@@ -51,6 +51,13 @@ func (s *Server) assistedToken(w http.ResponseWriter, r *http.Request) {
 		v.flow.Binding = s.bindFlow(w, r)
 		s.show(w, r, v, st, step)
 	}
+}
+
+// framed tells whether the request did not verifiably begin as a page of its own. An agent that does not say so is believed
+// where a ticket is asked for, as only windows do: its flow is then worth nothing without the browser's flow cookie.
+func framed(r *http.Request, f *oauth.Flow) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	return dest != "document" && (dest != "" || f.Ticket == "")
 }
 
 // maxReturn bounds what is sealed into the flow, and so comes back with every form.

@@ -102,7 +102,7 @@ func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
 	switch {
 	case !v.flow.Framed && v.flow.Ticket != "":
 		web.WritePage(w, s.Logger, web.StatusOf(e.Code), oauth.ValidOrigin{}, web.HandOver{
-			Origin: v.origin.String(), Error: &answer, Return: v.returns("").String(),
+			Origin: v.origin.String(), Error: &answer,
 		})
 	case v.flow.JKT != "" && v.flow.Framed && (e.Code == oauth.InteractionRequired || e.Code == oauth.ConsentRequired):
 		answer.Reason = oauth.SilentReason(v.storage)
