@@ -14,6 +14,10 @@ const (
 	EndDevice Ending = "device"
 	// EndDone posts only "done", to our own framed page that opened this window.
 	EndDone Ending = "done"
+	// EndResolve gives a ticket to the browser, which opened the window for a page that asked it for a user (FedCM).
+	EndResolve Ending = "resolve"
+	// EndClose only closes the window, which the browser opened for a user to sign in; such a flow has no client.
+	EndClose Ending = "close"
 )
 
 // FlowLifetime bounds how long a user may take over the pages of one flow.

@@ -38,8 +38,9 @@ func (s *Server) sessionState(r *http.Request, v *visit) string {
 	return oauth.SessionState(v.client.ID, origin, state, newID().String())
 }
 
-// forgetBrowser removes the SSO cookie, and with it the state that clients watch.
+// forgetBrowser removes the SSO cookie, and with it the state that clients and the browser itself watch.
 func forgetBrowser(w http.ResponseWriter, r *http.Request) {
+	setLogin(w, loggedOutStatus)
 	for _, cookie := range []web.Cookie{ssoCookie, browserStateCookie} {
 		if cookie.Read(r) != "" {
 			cookie.Clear(w)

@@ -164,7 +164,7 @@ func about(c *oauth.Client) web.About {
 
 // frame is the origin that may frame the flow's interactive pages.
 func (v *visit) frame() oauth.ValidOrigin {
-	if v.origin.IsZero() || v.flow.Ending == oauth.EndDone || !v.client.MayBeFramed() {
+	if v.origin.IsZero() || v.flow.Ending != oauth.EndMessage || !v.client.MayBeFramed() {
 		return oauth.ValidOrigin{}
 	}
 	return v.origin
@@ -192,6 +192,12 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 	case oauth.EndDevice:
 		s.finishDevice(w, r, v, st)
 		return
+	case oauth.EndResolve:
+		s.finishResolve(w, v, st)
+		return
+	case oauth.EndClose:
+		s.finishClose(w)
+		return
 	}
 	if !v.flow.Framed && v.flow.Ticket != "" {
 		s.handOver(w, v, st)
@@ -216,8 +222,8 @@ func (s *Server) finishWindow(w http.ResponseWriter, v *visit, st *oauth.Standin
 	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Done{Ticket: ticket, Return: v.returns(ticket).String()})
 }
 
-// window begins the same flow again in a window of our own, which a framed page of ours offered: top-level,
-// bound to the browser, and ending in nothing but "done".
+// window begins the same flow again in a window of our own, which a framed page of ours offered, or the browser opened for a
+// page (FedCM, continue_on): top-level, bound to the browser, and ending in nothing but "done", or in a ticket for that page.
 func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 	q, err := query(r)
 	if err != nil {
@@ -225,17 +231,20 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, err := s.openFlow(r.Context(), q.Get("flow"))
-	if err == nil && v.flow.Ending != oauth.EndMessage {
-		err = staleFlow
-	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case v.flow.Ending == oauth.EndResolve: // the browser's own: its ticket goes to the page that asked, by that page's challenge
+	case v.flow.Ending == oauth.EndMessage:
+		v.flow.Ending = oauth.EndDone
 		v.flow.Ticket, err = oauth.ParseTicketChallenge(q)
+	default:
+		err = staleFlow
 	}
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
 		return
 	}
-	v.flow.Framed, v.flow.Ending, v.flow.Session = false, oauth.EndDone, oauth.ID{}
+	v.flow.Framed, v.flow.Session = false, oauth.ID{}
 	st, err := s.ssoStanding(r, v)
 	if err != nil {
 		web.WriteErrorPage(w, s.Logger, err)
@@ -295,6 +304,9 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request, v *visit, descript
 		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
 			Title: "Cancelled", Text: "You can close this window and go back to the app.",
 		})
+		return
+	case oauth.EndResolve, oauth.EndClose:
+		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Resolve{})
 		return
 	}
 	s.answerError(w, v, oauth.Errorf(oauth.AccessDenied, "%s", description))

@@ -37,6 +37,19 @@ func (s *Server) documentsOnly(next http.Handler) http.Handler {
 	})
 }
 
+// browserOnly answers what the browser itself asks (FedCM), and nothing else, before the session is read. Here a missing
+// Sec-Fetch-Dest is no: every browser that has FedCM sends it, and no script can.
+func (s *Server) browserOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Dest") != "webidentity" {
+			w.Header().Set("Cache-Control", "no-store")
+			http.Error(w, "This address answers only the browser itself.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // sameOrigin refuses forms that another origin submits (CSRF).
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -168,8 +168,8 @@ func (s *Server) Ready(ctx context.Context) error {
 }
 
 // Handler is the runtime door. The table says which guard runs at which endpoint: session marks the
-// endpoints that read the session cookie, and form those that change something on its word. The others take
-// no cookie, or check for themselves what a cross-origin request may do (logout).
+// endpoints that read the session cookie, form those that change something on its word, and webidentity those that
+// answer the browser itself, never a page. The others take no cookie, or check for themselves what a cross-origin request may do (logout).
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -177,6 +177,7 @@ func (s *Server) Handler() http.Handler {
 		plain   = 0
 		session = 1 << iota
 		form
+		webidentity
 	)
 	for _, e := range []struct {
 		pattern string
@@ -228,6 +229,13 @@ func (s *Server) Handler() http.Handler {
 		{"GET " + preflightPath, session, s.preflightRedirect},
 		{"GET " + preflightPath + "/check", session, s.preflightCheck},
 		{"GET " + web.StaticPath + "{file}", plain, web.Static},
+		{"GET " + webIdentityPath, plain, s.webIdentity},
+		{"GET " + fedcmConfigPath, plain, s.fedcmConfig},
+		{"GET " + fedcmAccountsPath, webidentity, s.fedcmAccounts},
+		{"GET " + fedcmClientPath, webidentity, s.fedcmClient},
+		{"POST " + fedcmAssertionPath, webidentity, s.fedcmAssertion},
+		{"POST " + fedcmDisconnectPath, webidentity, s.fedcmDisconnect},
+		{"GET " + loginPath, session, s.login},
 		{"GET /{$}", plain, s.home},
 	} {
 		var h http.Handler = e.handle
@@ -236,6 +244,9 @@ func (s *Server) Handler() http.Handler {
 		}
 		if e.guards&session != 0 {
 			h = s.documentsOnly(h)
+		}
+		if e.guards&webidentity != 0 {
+			h = s.browserOnly(h)
 		}
 		mux.Handle(e.pattern, s.metrics.observe(e.pattern, h))
 		method, path, _ := strings.Cut(e.pattern, " ")

@@ -170,6 +170,7 @@ func (s *Server) saveSSO(w http.ResponseWriter, r *http.Request, v *visit, in si
 	if err == nil {
 		v.secret = secret
 		ssoCookie.Set(w, secret)
+		setLogin(w, loggedInStatus)
 		setBrowserState(w, secret)
 	}
 	return err

@@ -43,8 +43,16 @@ func (s *Server) visitBy(ctx context.Context, clientID string) (*visit, *oauth.E
 	return &visit{snap: s.current.Load(), client: client}, nil
 }
 
+// ownVisit is one that no client asked for.
+func (s *Server) ownVisit(f oauth.Flow) *visit {
+	return &visit{snap: s.current.Load(), client: &oauth.Client{}, flow: f}
+}
+
 // revisit checks anew all that may have changed since the flow began.
 func (s *Server) revisit(ctx context.Context, f oauth.Flow) (*visit, *oauth.Error) {
+	if f.Ending == oauth.EndClose {
+		return s.ownVisit(f), nil
+	}
 	v, err := s.visitBy(ctx, f.ClientID)
 	if err != nil {
 		return nil, err
@@ -88,7 +96,7 @@ func (v *visit) consentScope() []string {
 // answerError brings an error to whoever the answer goes to.
 func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
 	switch v.flow.Ending {
-	case oauth.EndDone, oauth.EndDevice: // a window of our own says nothing to the app
+	case oauth.EndDone, oauth.EndDevice, oauth.EndResolve, oauth.EndClose: // a window of our own says nothing to the app
 		web.WriteErrorPage(w, s.Logger, e)
 		return
 	case oauth.EndRedirect:

@@ -161,6 +161,10 @@ type ticketMessage struct {
 	Ticket string `json:"ticket"`
 }
 
+// Resolve ends a window that the browser itself opened (FedCM): its script gives the ticket to the browser, with the account that
+// it is for, or, where there is no ticket, only has the window closed.
+type Resolve struct{ Ticket, Account string }
+
 // Logout asks whether to sign out, or, with Auto, signs out by its own script.
 type Logout struct {
 	Auto   bool
@@ -183,6 +187,9 @@ func (Consent) template() (string, string) { return "consent.html", "Allow acces
 func (Window) template() (string, string)  { return "window.html", "Continue in a window" }
 func (Done) template() (string, string)    { return "done.html", "Signed in" }
 func (Ticket) template() (string, string)  { return "ticket.html", "Answer" }
+func (v Resolve) template() (string, string) {
+	return "resolve.html", "Go back to the app"
+}
 func (v HandOver) template() (string, string) {
 	if v.Error != nil {
 		return "handover.html", "Not signed in"

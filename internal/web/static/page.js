@@ -144,6 +144,13 @@
       });
       window.parent.postMessage({ type: 'ticket_ready' }, frame);
     },
+    // Ends a window that the browser opened. Outside such a window there is nobody to tell, and the page says what to do.
+    resolve() {
+      if (!('IdentityProvider' in window)) return;
+      const { ticket, account } = main.dataset;
+      const told = ticket ? IdentityProvider.resolve(ticket, { accountId: account }) : IdentityProvider.close();
+      if (told) told.catch(() => undefined);
+    },
     // Carries the answer to the app by itself; the button is for those without script.
     formpost() {
       find('#answer').submit();
