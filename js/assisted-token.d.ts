@@ -59,6 +59,11 @@ export interface Settings {
   closeButtonSettings?: CloseButtonSettings;
   /** Where the sign-in shows: in a modal dialog of the page, or in a window of its own. */
   presentation?: "modal" | "popup";
+  /**
+   * `true`: where no cookie of the server reaches a frame, ask the browser for a user whom it knows there (FedCM), before the
+   * visible sign-in. Browsers without it go on as always.
+   */
+  fedcm?: boolean;
   /** Is told when the user signed out elsewhere, or somebody else signed in. The tokens are forgotten, or replaced, by then. */
   onSessionChange?: (change: SessionChange) => void;
   /** How often to ask whether the session is still there, in seconds; 60 where `onSessionChange` is given, else 0: never. */

@@ -229,50 +229,6 @@
     });
   }
 
-  // lock.ts
-  var PATIENCE = 5e3;
-  var tails = /* @__PURE__ */ new Map();
-  function inTurn(name, work) {
-    const before = tails.get(name) ?? Promise.resolve();
-    const turn = before.then(work);
-    tails.set(
-      name,
-      turn.then(
-        () => void 0,
-        () => void 0
-      )
-    );
-    return turn;
-  }
-  async function acrossTabs(name, work) {
-    const locks = navigator.locks;
-    if (!locks) return work();
-    const waiting = new AbortController();
-    const timer = setTimeout(() => waiting.abort(), PATIENCE);
-    let begun;
-    const begin = () => {
-      clearTimeout(timer);
-      return begun = work();
-    };
-    try {
-      return await locks.request(name, { signal: waiting.signal }, begin);
-    } catch {
-      return begun ?? begin();
-    }
-  }
-  var SharedWork = class {
-    constructor() {
-      __publicField(this, "underWay", /* @__PURE__ */ new Map());
-    }
-    share(key, work) {
-      const found = this.underWay.get(key);
-      if (found) return found;
-      const begun = work().finally(() => this.underWay.delete(key));
-      this.underWay.set(key, begun);
-      return begun;
-    }
-  };
-
   // log.ts
   var nobody = { debug: false };
   var listener = nobody;
@@ -287,6 +243,21 @@
       log("failed:", error.error, error.error_description, ...error.reason ? ["reason:", error.reason] : []);
       throw error;
     });
+  }
+
+  // bytes.ts
+  function base64url(bytes) {
+    const text = String.fromCharCode(...new Uint8Array(bytes));
+    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  }
+  function utf8(text) {
+    return new TextEncoder().encode(text);
+  }
+  function subtle() {
+    return crypto.subtle;
+  }
+  async function sha256(text) {
+    return subtle()?.digest("SHA-256", utf8(text));
   }
 
   // frame.ts
@@ -335,24 +306,21 @@
     }
   }
 
-  // post.ts
-  async function post(url, form, seconds, headers = {}) {
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), seconds * 1e3);
-    try {
-      return await fetch(url, {
-        method: "POST",
-        body: form,
-        headers,
-        credentials: "omit",
-        redirect: "error",
-        keepalive: true,
-        // the app may leave the page right after
-        signal: stop.signal
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+  // handle.ts
+  var PATIENCE = 1e3;
+  function readWithHandle(data, nonce, reply) {
+    const tokens = readTokens(data, nonce);
+    if (!tokens) return void 0;
+    const { renewal_offered, ...rest } = tokens;
+    return renewal_offered === true ? withHandle(rest, reply) : Promise.resolve(rest);
+  }
+  function withHandle(tokens, reply) {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve2) => {
+      port1.onmessage = ({ data }) => resolve2({ ...tokens, renewal_handle: data });
+      setTimeout(() => resolve2(tokens), PATIENCE);
+      reply({ type: "renewal" }, [port2]);
+    });
   }
 
   // button.ts
@@ -531,22 +499,49 @@
     return { dismissed, close: () => panel.remove() };
   }
 
-  // handle.ts
-  var PATIENCE2 = 1e3;
-  function readWithHandle(data, nonce, reply) {
-    const tokens = readTokens(data, nonce);
-    if (!tokens) return void 0;
-    const { renewal_offered, ...rest } = tokens;
-    return renewal_offered === true ? withHandle(rest, reply) : Promise.resolve(rest);
+  // lock.ts
+  var PATIENCE2 = 5e3;
+  var tails = /* @__PURE__ */ new Map();
+  function inTurn(name, work) {
+    const before = tails.get(name) ?? Promise.resolve();
+    const turn = before.then(work);
+    tails.set(
+      name,
+      turn.then(
+        () => void 0,
+        () => void 0
+      )
+    );
+    return turn;
   }
-  function withHandle(tokens, reply) {
-    const { port1, port2 } = new MessageChannel();
-    return new Promise((resolve2) => {
-      port1.onmessage = ({ data }) => resolve2({ ...tokens, renewal_handle: data });
-      setTimeout(() => resolve2(tokens), PATIENCE2);
-      reply({ type: "renewal" }, [port2]);
-    });
+  async function acrossTabs(name, work) {
+    const locks = navigator.locks;
+    if (!locks) return work();
+    const waiting = new AbortController();
+    const timer = setTimeout(() => waiting.abort(), PATIENCE2);
+    let begun;
+    const begin = () => {
+      clearTimeout(timer);
+      return begun = work();
+    };
+    try {
+      return await locks.request(name, { signal: waiting.signal }, begin);
+    } catch {
+      return begun ?? begin();
+    }
   }
+  var SharedWork = class {
+    constructor() {
+      __publicField(this, "underWay", /* @__PURE__ */ new Map());
+    }
+    share(key, work) {
+      const found = this.underWay.get(key);
+      if (found) return found;
+      const begun = work().finally(() => this.underWay.delete(key));
+      this.underWay.set(key, begun);
+      return begun;
+    }
+  };
 
   // request.ts
   var HIDDEN_TIMEOUT = 10;
@@ -560,7 +555,7 @@
     };
     return inTurn(name, () => acrossTabs(name, ask));
   }
-  function visibleRequest(server, settings, query) {
+  function visibleRequest(server, settings, query, instead) {
     return inTurn("dialog", async () => {
       const nonce = makeNonce();
       log("visible sign-in", query.get("scope") ?? "(default scope)");
@@ -576,7 +571,7 @@
         throw failure("access_denied", "The sign-in was closed before it was complete.");
       });
       try {
-        const tokens = await Promise.race([answer, closed]);
+        const tokens = await Promise.race([answer, closed, ...instead ? [instead] : []]);
         lost.found();
         return tokens;
       } finally {
@@ -588,6 +583,99 @@
   }
   function address(server, query, nonce) {
     return `${server.token_endpoint}?${query.toString()}&nonce=${nonce}`;
+  }
+
+  // ticket.ts
+  async function makeVerifier() {
+    const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+    const hash = await sha256(verifier);
+    return hash && { verifier, challenge: base64url(hash) };
+  }
+  function redeem(server, query, ticket, verifier) {
+    const nonce = makeNonce();
+    const read = (data, reply) => {
+      if (isObject(data) && data["type"] === "ticket_ready") reply({ type: "ticket", ticket, verifier });
+      return readWithHandle(data, nonce, reply);
+    };
+    const late = () => silence(server.hostUrl, query.get("client_id") ?? "", HIDDEN_TIMEOUT);
+    return askHidden(`${server.token_endpoint}/ticket?${query.toString()}&nonce=${nonce}`, read, HIDDEN_TIMEOUT, late);
+  }
+
+  // fedcm.ts
+  var SILENT = 6e3;
+  var HEAD_START = 3e3;
+  function browserCanAsk() {
+    return "IdentityCredential" in window;
+  }
+  async function askBrowser(server, query, mediation, signal) {
+    const made = await makeVerifier();
+    if (!made) return void 0;
+    const { client_id: clientId = "", ...asked2 } = Object.fromEntries(query);
+    const loginHint = query.get("login_hint");
+    const provider = {
+      configURL: `${server.hostUrl}/oauth/v2/oauth-fedcm/config`,
+      clientId,
+      // No nonce: the challenge binds the answer to this very request.
+      params: { ...asked2, ticket_challenge: made.challenge },
+      ...loginHint && { loginHint }
+    };
+    log(mediation === "silent" ? "asking the browser for the user, silently (FedCM)" : "the browser asks the user (FedCM)");
+    try {
+      const found = await navigator.credentials.get({ identity: { providers: [provider], context: "signin" }, mediation, signal });
+      const { token } = found ?? {};
+      if (typeof token !== "string") throw new Error("no ticket");
+      const answer = await redeem(server, query, token, made.verifier);
+      log("the browser brought the user");
+      return answer;
+    } catch (error) {
+      const { name, error: code, message } = error;
+      log("the browser brought nobody:", signal.aborted ? "not in time" : code ?? name, message);
+      return void 0;
+    }
+  }
+  async function askSilently(server, query) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), SILENT);
+    try {
+      return await askBrowser(server, query, "silent", stop.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  async function promptFirst(server, query, signIn) {
+    const stop = new AbortController();
+    const prompt = askBrowser(server, query, "optional", stop.signal);
+    try {
+      const brought = await Promise.race([prompt, new Promise((resolve2) => setTimeout(resolve2, HEAD_START))]);
+      if (brought) return brought;
+      log("going on with the visible sign-in");
+      return await signIn(new Promise((resolve2) => void prompt.then((late) => late && resolve2(late))));
+    } finally {
+      stop.abort();
+    }
+  }
+  function askNextTime() {
+    navigator.credentials.preventSilentAccess().catch(() => void 0);
+  }
+
+  // post.ts
+  async function post(url, form, seconds, headers = {}) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), seconds * 1e3);
+    try {
+      return await fetch(url, {
+        method: "POST",
+        body: form,
+        headers,
+        credentials: "omit",
+        redirect: "error",
+        keepalive: true,
+        // the app may leave the page right after
+        signal: stop.signal
+      });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   // logout.ts
@@ -649,37 +737,6 @@
     return query;
   }
 
-  // bytes.ts
-  function base64url(bytes) {
-    const text = String.fromCharCode(...new Uint8Array(bytes));
-    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  }
-  function utf8(text) {
-    return new TextEncoder().encode(text);
-  }
-  function subtle() {
-    return crypto.subtle;
-  }
-  async function sha256(text) {
-    return subtle()?.digest("SHA-256", utf8(text));
-  }
-
-  // ticket.ts
-  async function makeVerifier() {
-    const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
-    const hash = await sha256(verifier);
-    return hash && { verifier, challenge: base64url(hash) };
-  }
-  function redeem(server, query, ticket, verifier) {
-    const nonce = makeNonce();
-    const read = (data, reply) => {
-      if (isObject(data) && data["type"] === "ticket_ready") reply({ type: "ticket", ticket, verifier });
-      return readWithHandle(data, nonce, reply);
-    };
-    const late = () => silence(server.hostUrl, query.get("client_id") ?? "", HIDDEN_TIMEOUT);
-    return askHidden(`${server.token_endpoint}/ticket?${query.toString()}&nonce=${nonce}`, read, HIDDEN_TIMEOUT, late);
-  }
-
   // popup.ts
   var FEATURES = "popup,width=480,height=720";
   var LOOK2 = 400;
@@ -692,20 +749,21 @@
       this.settings = settings;
       void this.renew();
     }
-    ask(query) {
+    /** Until `instead`, if any, is there first. */
+    ask(query, instead) {
       return inTurn("dialog", async () => {
         const { verifier } = this;
         if (!verifier) throw failure("temporarily_unavailable", "A sign-in window needs crypto.subtle: serve the app over https.");
         void this.renew();
         log("sign-in in a window");
-        return this.run(query, verifier);
+        return this.run(query, verifier, instead);
       });
     }
     /** It has to be there before the click: what is opened later than a moment after, the browser blocks. */
     async renew() {
       this.verifier = await makeVerifier();
     }
-    async run(query, { verifier, challenge }) {
+    async run(query, { verifier, challenge }, instead) {
       const { server } = this;
       const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: ownPage() });
       let opened2 = null;
@@ -730,6 +788,7 @@
             else if (data["status"] === "error") reject(errorFrom(data));
           };
           window.addEventListener("message", hear);
+          void instead?.then(resolve2);
           channel = new Channel(windowChannel(server.hostUrl), (news) => {
             if (news.type !== "ticket") return;
             channel?.tell({ type: "heard", ticket: news.ticket });
@@ -1079,8 +1138,9 @@
       } catch (error) {
         if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
         if (era !== this.era) throw signedOut();
-        log("the user has to act:", error.reason ?? "the browser does not tell why");
-        return this.login(ask);
+        const { reason } = error;
+        log("the user has to act:", reason ?? "the browser does not tell why");
+        return this.obtain(false, ask, this.mayAskBrowser(reason));
       }
     }
     revokeTokens() {
@@ -1089,6 +1149,7 @@
     /** Both requests are made, whatever becomes of the first. */
     logout() {
       this.forget();
+      if (this.fedcm) askNextTime();
       return this.leave("logout", async (token) => {
         const failed = await this.revoke(token).catch((error) => ({ error }));
         await endSession(this.server, this.settings.clientId, this.forOrigin, token);
@@ -1114,7 +1175,7 @@
         await visit(server, query);
       }
     }
-    obtain(hidden, ask) {
+    obtain(hidden, ask, byBrowser = false) {
       const { settings, era } = this;
       const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
       return this.requests.share(`${era} ${query.toString()}`, async () => {
@@ -1123,17 +1184,18 @@
         await this.ready;
         const brought = hidden && none ? this.tokens.goodFor(ask) : void 0;
         if (brought) return brought;
-        const answer = await logged(hidden ? this.silent(query) : this.visible(query));
+        const answer = await logged(hidden ? this.silent(query) : this.visible(query, byBrowser));
         if (era === this.era) return this.keep(answer, ask, !hidden);
         this.revoke(answer.access_token).catch(() => void 0);
         throw signedOut();
       });
     }
-    /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
-    async visible(query) {
+    /** The visible sign-in: in the browser's own prompt first, if so; in a dialog of the page, or a window where the app chose that. */
+    async visible(query, byBrowser) {
       this.worked = true;
       const named = await this.renewal.named(query);
-      return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
+      const signIn = (instead) => this.popup ? this.popup.ask(named, instead) : visibleRequest(this.server, this.settings, named, instead);
+      return byBrowser ? promptFirst(this.server, named, signIn) : signIn();
     }
     /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
     keep(answer, ask, tell = false) {
@@ -1161,9 +1223,22 @@
         if (!needsUser(error)) throw error;
         const renewed = this.noCookies ? void 0 : await this.byHandle(query);
         if (renewed) return renewed;
-        if (error.reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
+        const { reason } = error;
+        const brought = this.mayAskBrowser(reason) ? await askSilently(this.server, await this.renewal.named(query)) : void 0;
+        if (brought) return brought;
+        if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
         throw error;
       }
+    }
+    get fedcm() {
+      return this.settings.fedcm === true && browserCanAsk();
+    }
+    /**
+     * Whether the browser could know of a user whom the frame did not: its cookies were not to be seen there, and no token is at
+     * hand. Where one is, the user is known here, and what is asked is more than that.
+     */
+    mayAskBrowser(reason) {
+      return this.fedcm && reason !== "not_signed_in" && this.tokens.isExpired();
     }
     async byHandle(query) {
       if (!this.renewal.held) return void 0;

@@ -1,6 +1,7 @@
 import type { Constants, SessionChange, Settings, TokenResult } from "../assisted-token.d.ts";
 import { Channel, passedOn, type News } from "./channel.ts";
 import { failure, needsUser } from "./errors.ts";
+import { askNextTime, askSilently, browserCanAsk, promptFirst } from "./fedcm.ts";
 import { SharedWork } from "./lock.ts";
 import { log, logged } from "./log.ts";
 import { endSession, revoke } from "./logout.ts";
@@ -71,8 +72,9 @@ export class Client {
     } catch (error) {
       if (!needsUser(error) || words(ask.prompt).includes("none")) throw error;
       if (era !== this.era) throw signedOut();
-      log("the user has to act:", (error as { reason?: unknown }).reason ?? "the browser does not tell why");
-      return this.login(ask);
+      const { reason } = error as { reason?: unknown };
+      log("the user has to act:", reason ?? "the browser does not tell why");
+      return this.obtain(false, ask, this.mayAskBrowser(reason));
     }
   }
 
@@ -83,6 +85,7 @@ export class Client {
   /** Both requests are made, whatever becomes of the first. */
   logout(): Promise<void> {
     this.forget();
+    if (this.fedcm) askNextTime();
     return this.leave("logout", async (token) => {
       const failed = await this.revoke(token).catch((error: unknown) => ({ error }));
       await endSession(this.server, this.settings.clientId, this.forOrigin, token);
@@ -110,7 +113,7 @@ export class Client {
     }
   }
 
-  private obtain(hidden: boolean, ask: Asked): Promise<TokenResult> {
+  private obtain(hidden: boolean, ask: Asked, byBrowser = false): Promise<TokenResult> {
     const { settings, era } = this;
     const query = queryOf(ask, hidden, settings.clientId, this.forOrigin);
     return this.requests.share(`${era} ${query.toString()}`, async () => {
@@ -119,18 +122,20 @@ export class Client {
       await this.ready;
       const brought = hidden && none ? this.tokens.goodFor(ask) : undefined;
       if (brought) return brought;
-      const answer = await logged(hidden ? this.silent(query) : this.visible(query));
+      const answer = await logged(hidden ? this.silent(query) : this.visible(query, byBrowser));
       if (era === this.era) return this.keep(answer, ask, !hidden);
       this.revoke(answer.access_token).catch(() => undefined);
       throw signedOut();
     });
   }
 
-  /** The visible sign-in: in a dialog of the page, or in a window where the app has chosen that. */
-  private async visible(query: URLSearchParams): Promise<TokenMessage> {
+  /** The visible sign-in: in the browser's own prompt first, if so; in a dialog of the page, or a window where the app chose that. */
+  private async visible(query: URLSearchParams, byBrowser: boolean): Promise<TokenMessage> {
     this.worked = true;
     const named = await this.renewal.named(query);
-    return this.popup ? this.popup.ask(named) : visibleRequest(this.server, this.settings, named);
+    const signIn = (instead?: Promise<TokenMessage>): Promise<TokenMessage> =>
+      this.popup ? this.popup.ask(named, instead) : visibleRequest(this.server, this.settings, named, instead);
+    return byBrowser ? promptFirst(this.server, named, signIn) : signIn();
   }
 
   /** Keeps what an answer brought, and tells the others of this origin, or the app, where the user is another one. */
@@ -160,10 +165,25 @@ export class Client {
       if (!needsUser(error)) throw error;
       const renewed = this.noCookies ? undefined : await this.byHandle(query);
       if (renewed) return renewed;
+      const { reason } = error as { reason?: unknown };
+      const brought = this.mayAskBrowser(reason) ? await askSilently(this.server, await this.renewal.named(query)) : undefined;
+      if (brought) return brought;
       // Where the server's own cookies were to be seen, and nobody was signed in, a visit would find nobody either.
-      if ((error as { reason?: unknown }).reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
+      if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
       throw error;
     }
+  }
+
+  private get fedcm(): boolean {
+    return this.settings.fedcm === true && browserCanAsk();
+  }
+
+  /**
+   * Whether the browser could know of a user whom the frame did not: its cookies were not to be seen there, and no token is at
+   * hand. Where one is, the user is known here, and what is asked is more than that.
+   */
+  private mayAskBrowser(reason: unknown): boolean {
+    return this.fedcm && reason !== "not_signed_in" && this.tokens.isExpired();
   }
 
   private async byHandle(query: URLSearchParams): Promise<TokenMessage | undefined> {

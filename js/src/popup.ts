@@ -26,13 +26,14 @@ export class Popup {
     void this.renew();
   }
 
-  ask(query: URLSearchParams): Promise<TokenMessage> {
+  /** Until `instead`, if any, is there first. */
+  ask(query: URLSearchParams, instead?: Promise<TokenMessage>): Promise<TokenMessage> {
     return inTurn("dialog", async () => {
       const { verifier } = this;
       if (!verifier) throw failure("temporarily_unavailable", "A sign-in window needs crypto.subtle: serve the app over https.");
       void this.renew(); // each window has one of its own
       log("sign-in in a window");
-      return this.run(query, verifier);
+      return this.run(query, verifier, instead);
     });
   }
 
@@ -41,7 +42,7 @@ export class Popup {
     this.verifier = await makeVerifier();
   }
 
-  private async run(query: URLSearchParams, { verifier, challenge }: Verifier): Promise<TokenMessage> {
+  private async run(query: URLSearchParams, { verifier, challenge }: Verifier, instead?: Promise<TokenMessage>): Promise<TokenMessage> {
     const { server } = this;
     const way = new URLSearchParams({ ...Object.fromEntries(query), ticket_challenge: challenge, return_to: ownPage() });
     let opened: Window | null = null;
@@ -67,6 +68,7 @@ export class Popup {
           else if (data["status"] === "error") reject(errorFrom(data));
         };
         window.addEventListener("message", hear);
+        void instead?.then(resolve);
         channel = new Channel(windowChannel(server.hostUrl), (news) => {
           if (news.type !== "ticket") return;
           channel?.tell({ type: "heard", ticket: news.ticket });

@@ -23,8 +23,8 @@ export function hiddenRequest(server: Constants, clientId: string, query: URLSea
   return inTurn(name, () => acrossTabs(name, ask));
 }
 
-/** The visible sign-in: one at a time in this page, in a dialog or in an element of the app. */
-export function visibleRequest(server: Constants, settings: Settings, query: URLSearchParams): Promise<TokenMessage> {
+/** The visible sign-in: one at a time in this page, in a dialog or in an element of the app; until `instead`, if any, is there first. */
+export function visibleRequest(server: Constants, settings: Settings, query: URLSearchParams, instead?: Promise<TokenMessage>): Promise<TokenMessage> {
   return inTurn("dialog", async () => {
     const nonce = makeNonce();
     log("visible sign-in", query.get("scope") ?? "(default scope)");
@@ -40,7 +40,7 @@ export function visibleRequest(server: Constants, settings: Settings, query: URL
       throw failure("access_denied", "The sign-in was closed before it was complete.");
     });
     try {
-      const tokens = await Promise.race([answer, closed]);
+      const tokens = await Promise.race([answer, closed, ...(instead ? [instead] : [])]);
       lost.found();
       return tokens;
     } finally {
