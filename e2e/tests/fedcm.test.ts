@@ -1,10 +1,12 @@
 // The browser itself asks the server for the user (FedCM), in Chromium with third-party cookies blocked: what no frame can see
 // there, the browser can, and the user chooses an account in the browser's own dialog.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { CDPSession, Page, Protocol } from "puppeteer-core";
 import { serve, type Site } from "../harness/site.ts";
-import { call, clickWhenReady, settled, signIn, start, visibleFrame, type Settled } from "../harness/user.ts";
+import { call, clickWhenReady, popupOf, settled, signIn, start, visibleFrame, type Settled } from "../harness/user.ts";
 import { introspect } from "../harness/usher.ts";
 import { until } from "../harness/wait.ts";
 import { appPage, world, type World } from "../harness/world.ts";
@@ -16,7 +18,9 @@ let app: Site;
 before(async () => {
   w = await world({ policy: "blocked" });
   app = await serve({});
-  await w.usher.client("second", [app.bySecondAddress]);
+  const about = join(w.usher.data, "about.json");
+  writeFileSync(about, JSON.stringify({ policy_uri: "https://app.example/privacy", tos_uri: "https://app.example/terms" }));
+  await w.usher.client("second", [app.bySecondAddress], "--from", about, "--capability", "assisted_token");
   await w.usher.client("agreed", [app.bySecondAddress], "--scope", "openid profile", "--consent");
   app.pages["/second"] = appPage(w.usher, { clientId: "second", fedcm: true });
   app.pages["/agreed"] = appPage(w.usher, { clientId: "agreed", fedcm: true });
@@ -48,13 +52,13 @@ interface AppTab {
 }
 
 /** The app in the tab, where the browser's dialogs can be seen and answered. */
-async function open(tab: Page, path: string): Promise<AppTab> {
+async function open(tab: Page, path: string, disableRejectionDelay = true): Promise<AppTab> {
   const shown: Shown[] = [];
   const closed: string[] = [];
   const cdp = await tab.createCDPSession();
   cdp.on("FedCm.dialogShown", (event) => shown.push(event));
   cdp.on("FedCm.dialogClosed", ({ dialogId }) => closed.push(dialogId));
-  await cdp.send("FedCm.enable", { disableRejectionDelay: true });
+  await cdp.send("FedCm.enable", { disableRejectionDelay });
   await cdp.send("FedCm.resetCooldown");
   await tab.goto(app.bySecondAddress + path, { waitUntil: "load" });
   // What an earlier test agreed to stays in the browser: here the user is asked all the same.
@@ -102,6 +106,8 @@ describe("FedCM", () => {
     assert.equal((await call(tab, "assistant.fetchTokens()")).value["error"], "interaction_required");
     assert.deepEqual(page.shown, [], "a silent request shows nothing");
     await start(tab, "assistant.loginIfRequired()");
+    const [account] = (await dialog(page, "AccountChooser")).accounts;
+    assert.equal(account?.privacyPolicyUrl, "https://app.example/privacy", "what the client tells of itself");
     await choose(page);
     const first = await active(await settled(tab));
 
@@ -120,7 +126,8 @@ describe("FedCM", () => {
     await signInFirstParty(tab);
     await tab.goto(`${w.usher.server}/oauth/v2/oauth-session/logout`);
     await Promise.all([tab.waitForNavigation(), tab.click("form#logout button")]);
-    const page = await open(tab, "/second");
+    // As users have it: the browser says no only after a long while.
+    const page = await open(tab, "/second", false);
     await start(tab, "assistant.loginIfRequired()");
     await signIn(await visibleFrame(tab, w.usher.server), w.usher.username, w.usher.password);
     await active(await settled(tab));
@@ -196,6 +203,16 @@ describe("FedCM", () => {
       assert.equal((await call(tab, "assistant.logout()")).outcome, "resolved");
       assert.equal(await tab.evaluate("told"), times, path);
     }
+  });
+
+  it("a window at login_url that a page opens stays as it is: whether it closes would tell who is signed in", async () => {
+    await signInFirstParty(tab);
+    await tab.goto(app.bySecondAddress + "/without", { waitUntil: "load" });
+    const popup = await popupOf(tab, () => tab.evaluate((url) => void window.open(url, "_blank", "popup"), `${w.usher.server}/authn/authentication/login`));
+    await popup.waitForSelector("main[data-page=resolve]");
+    await popup.evaluate("IdentityProvider.close()");
+    assert.equal(await popup.evaluate("document.querySelector('h1').textContent"), "Go back to the app");
+    await popup.close();
   });
 
   it("is never asked by an app that does not say so", async () => {

@@ -355,3 +355,13 @@ func TestLoginStatus(t *testing.T) {
 		t.Errorf("a framed sign-in: %v", framed.header)
 	}
 }
+
+// Wherever the sign-in leads to: the answer that sets the SSO cookie tells the browser that somebody is signed in.
+func TestAFirstPartySignInTellsTheBrowser(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	done := b.submitPassword(b.open(assisted("client_id", "app")), "alice", password)
+	if done.header.Get("Set-Login") != loggedInStatus {
+		t.Errorf("headers %v", done.header)
+	}
+}

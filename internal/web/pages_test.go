@@ -22,6 +22,8 @@ func views(text string) map[string]web.View {
 		"consent to nothing": web.Consent{Flow: text, Client: text, User: text, Subject: text, ClientID: text},
 		"window":             web.Window{Flow: text, Client: text, Open: text},
 		"done":               web.Done{},
+		"resolve":            web.Resolve{Ticket: text, Account: text},
+		"sign in, no client": web.SignIn{Flow: text},
 		"logout":             web.Logout{Fields: map[string]string{"state": text, text: text}},
 		"logout by itself":   web.Logout{Auto: true, Fields: map[string]string{"state": text}},
 		"logout in a frame":  web.Logout{AwaitsToken: true},
