@@ -30,6 +30,9 @@ func (o ValidOrigin) Sent(referer string) bool {
 	return ok && origin == o.origin
 }
 
+// Sent is ValidOrigin.Sent for the origin of the address.
+func (r ValidRedirect) Sent(referer string) bool { return ValidOrigin{r.Origin()}.Sent(referer) }
+
 // ParseOriginPattern checks an allowed origin that an operator configures. http is accepted for
 // loopback hosts only, unless insecure is set, which also allows a bare "*".
 func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {

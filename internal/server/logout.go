@@ -151,13 +151,25 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 			return
 		case st == nil:
 			forgetBrowser(w, r)
-			s.answerLogout(w, f, nil)
+			s.answerNobody(w, r, f)
 			return
 		}
 		st.Session.ID = f.visit.snap.profile.SessionID(f.visit.client, st.Session.ID) // as the client knows it
 		page.Auto = f.hint != nil && f.hint.HintNames(&st.Session)
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, f.visit.origin, page)
+}
+
+// answerNobody answers where nobody is signed in. Who is signed in is asked, and stays here: a stranger's window must not tell
+// the two apart, so it goes on by itself only for a page of the client's own, or who has a token of ours to show.
+func (s *Server) answerNobody(w http.ResponseWriter, r *http.Request, f *farewell) {
+	if f.target.IsZero() || f.hint != nil || f.target.Sent(r.Referer()) {
+		s.answerLogout(w, f, nil)
+		return
+	}
+	page := s.signedOut(f)
+	page.Stays = true
+	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, page)
 }
 
 func logoutFields(request oauth.LogoutRequest) map[string]string {

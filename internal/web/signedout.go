@@ -15,6 +15,8 @@ type SignedOut struct {
 	Frames []oauth.LogoutFrame
 	// Next is where the browser goes from here, if anywhere.
 	Next oauth.ValidRedirect
+	// Stays: it goes there only by the user's click.
+	Stays bool
 	// Again starts a new sign-in at the client, where that is known and has such an address.
 	Again  oauth.ValidRedirect
 	Client string
