@@ -29,6 +29,42 @@ func TestLogoutInAStrangersFrameTellsNothing(t *testing.T) {
 	}
 }
 
+// A window that let go of its opener still shows it whether it went on to the app.
+func TestAWindowGoesOnByItselfOnlyForTheApp(t *testing.T) {
+	w := newWorld(t)
+	in, out := w.browser(), w.browser()
+	in.signIn("client_id", "app")
+	from := func(b *browser, address, referrer string) page {
+		return b.do(b.request("GET", address, nil, "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Referer", referrer))
+	}
+	goes := `data-return="` + appOrigin + `/page#`
+	ticket := assisted("client_id", "app", "ticket_challenge", strings.Repeat("A", 43), "return_to", appOrigin+"/page")
+	from(in, ticket, appOrigin+"/").wantText(goes)
+	logout := logoutAddress("client_id", "app", "post_logout_redirect_uri", "https://app.example/bye")
+	if p := from(out, logout, "https://app.example/"); p.status != http.StatusSeeOther {
+		t.Errorf("the app's own way out: status %d", p.status)
+	}
+	for _, referrer := range []string{"", evilOrigin + "/", appOrigin + ".evil.example/", "https://app.example:444/", "//app.example/"} {
+		for _, address := range []string{ticket, ticket + "&prompt=none"} {
+			for _, b := range []*browser{in, out} {
+				p := from(b, address, referrer)
+				if strings.Contains(p.body, "data-return") {
+					t.Errorf("from %q the window goes on", referrer)
+				}
+				if b == in {
+					p.wantText(`id="go-back"`)
+				}
+			}
+		}
+		from(in, logout, referrer).wantText("Sign out?")
+		stays := from(out, logout, referrer)
+		stays.wantText(`href="https://app.example/bye"`)
+		if strings.Contains(stays.body, `id="next"`) {
+			t.Errorf("from %q the logout page goes on", referrer)
+		}
+	}
+}
+
 func TestIntrospectionByANodeThatIsBehind(t *testing.T) {
 	w := newWorld(t)
 	behind := w.server.current.Load()
