@@ -249,6 +249,13 @@ function endPages(w: World, app: Site): Pages {
       await Promise.all([tab.waitForNavigation(), tab.click("form#logout button")]);
       return whole(tab);
     },
+    "sign-in-for-no-app": () => at("/authn/authentication/login"),
+    "signed-in-for-no-app": async () => {
+      const tab = await visit(w, `${w.usher.server}/authn/authentication/login`);
+      await signIn(tab, w.usher.username, w.usher.password);
+      await tab.waitForSelector("main[data-page=resolve]");
+      return whole(tab);
+    },
     "answer-without-app": async () => {
       const tab = await signedIn();
       await tab.goto(`${assisted(w, "client-assisted-example", w.usher.app)}&prompt=none`);

@@ -11,7 +11,7 @@ const NAMES = [
   "sign-in", "sign-in-wrong-password", "continue-in-window", "consent", "done",
   "redirect-sign-in", "redirect-consent", "choose-account", "bad-redirect",
   "device", "device-wrong-code", "device-consent", "device-connected",
-  "sign-out", "signed-out", "answer-without-app", "unknown-client", "unknown-origin", "no-way-back", "no-such-page", "home", "foreign-form",
+  "sign-out", "signed-out", "sign-in-for-no-app", "signed-in-for-no-app", "answer-without-app", "unknown-client", "unknown-origin", "no-way-back", "no-such-page", "home", "foreign-form",
   "throttled",
 ];
 

@@ -6,6 +6,7 @@ import type { Assistant, Settings, TokenError, TokenResult, UsherPromise } from 
 
 const settings: Settings = {
   clientId: "app",
+  fedcm: true,
   scope: "openid",
   for_origin: "https://app.example",
   autoPrepareJqueryAjax: true,
