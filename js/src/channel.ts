@@ -1,7 +1,7 @@
 import { isObject } from "./message.ts";
 
 /** What the pages of this origin tell each other. Nothing of it is believed but as a reason to ask the server. */
-export type News = { type: "signed_out" } | { type: "signed_in"; sub: string } | { type: "ticket" | "heard" | "taken"; ticket: string };
+export type News = { type: "signed_out" } | { type: "signed_in"; sub: string } | { type: "ticket" | "heard" | "taken" | "refused"; ticket: string };
 
 /** The channel between the app's pages; deaf and dumb where the browser has none. */
 export class Channel {
@@ -82,9 +82,9 @@ export function passOn(hostUrl: string, ticket: string): void {
     const channel = new Channel(windowChannel(hostUrl), (news) => {
       if (!("ticket" in news) || news.ticket !== ticket) return;
       if (news.type === "taken") window.close();
-      if (news.type !== "heard") return;
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, TAKING);
+      if (news.type !== "heard" && news.type !== "refused") return;
+      clearTimeout(timer); // who refused it did not ask for it; another page may have
+      timer = setTimeout(giveUp, news.type === "heard" ? TAKING : HEARING);
     });
     channel.tell({ type: "ticket", ticket });
   });

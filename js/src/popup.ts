@@ -75,7 +75,10 @@ export class Popup {
           // Another tab's ticket is refused for want of its verifier, and stays good for that tab.
           take(news.ticket).then(
             () => channel?.tell({ type: "taken", ticket: news.ticket }),
-            (error: unknown) => log("a ticket on the channel was not for this page:", (error as { error?: unknown }).error),
+            (error: unknown) => {
+              log("a ticket on the channel was not for this page:", (error as { error?: unknown }).error);
+              channel?.tell({ type: "refused", ticket: news.ticket });
+            },
           );
         });
         const closed = (): void => reject(failure("access_denied", "The sign-in was closed before it was complete."));
