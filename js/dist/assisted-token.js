@@ -950,17 +950,20 @@
   var PAUSE = 15e3;
   var RELOADS = 3;
   var ANSWER = /[#?&](id_token|access_token|code|error)=/;
+  var PLACE = "usher.place";
   var LOADING = 1e4;
   var LEAVING = 1e4;
   var arrival;
   var returned = false;
   var stray = false;
+  var remembering = false;
+  var going = false;
   var touched = false;
   function arrive(hostUrl) {
     for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => touched = true, { capture: true, once: true });
     const pending = takePending();
     const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
-    if (ticket !== void 0) history.replaceState(history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
+    if (ticket !== void 0) history.replaceState(pending?.state ?? history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
     returned = pending !== void 0;
     if (pending?.hostUrl === hostUrl && ticket !== void 0) {
       arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
@@ -996,6 +999,26 @@
     };
     if (document.readyState === "complete") step();
     else addEventListener("load", step, { once: true });
+  }
+  function rememberPlace() {
+    if (remembering) return;
+    remembering = true;
+    addEventListener("pagehide", () => {
+      if (going) return;
+      try {
+        sessionStorage.setItem(PLACE, JSON.stringify([location.href, scrollX, scrollY]));
+      } catch {
+      }
+    });
+  }
+  function place() {
+    try {
+      const [href, x, y] = JSON.parse(sessionStorage.getItem(PLACE) ?? "[]");
+      sessionStorage.removeItem(PLACE);
+      if (href === location.href && !scrollX && !scrollY) return { x: Number(x), y: Number(y) };
+    } catch {
+    }
+    return { x: scrollX, y: scrollY };
   }
   var Marker = class {
     constructor(hostUrl, clientId) {
@@ -1050,7 +1073,7 @@
     if (!made || returned) return;
     returned = true;
     const { href, hash } = location;
-    const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
+    const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, state: history.state, ...place() };
     try {
       if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
       sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
@@ -1065,8 +1088,10 @@
     policy.content = "origin";
     document.head.append(policy);
     const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+    going = true;
     location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
     await new Promise((resolve2) => setTimeout(resolve2, LEAVING));
+    going = false;
   }
 
   // watch.ts
@@ -1177,6 +1202,7 @@
       } else if (visitFirst(marker)) {
         await visit(server, query);
       }
+      if (marker.get() === "server") rememberPlace();
     }
     obtain(hidden, ask, byBrowser = false) {
       const { settings, era } = this;
@@ -1207,6 +1233,7 @@
       const before = this.tokens.data().sub;
       const result = this.tokens.keep(message, ask);
       if (kept === "server" || kept === "frame") this.marker.set(kept);
+      if (kept === "server") rememberPlace();
       if (kept) this.noCookies = kept !== "frame";
       const sub = result.sub ?? "";
       if (tell) this.channel.tell({ type: "signed_in", sub });

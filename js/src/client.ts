@@ -12,7 +12,7 @@ import { Renewal } from "./renewal.ts";
 import { hiddenRequest, visibleRequest } from "./request.ts";
 import { redeem } from "./ticket.ts";
 import { Tokens } from "./tokens.ts";
-import { Marker, mayVisit, takeArrival, visit, visitFirst } from "./visit.ts";
+import { Marker, mayVisit, rememberPlace, takeArrival, visit, visitFirst } from "./visit.ts";
 import { Watch } from "./watch.ts";
 
 /** One client of the server in this page: its token, and what is under way for it. */
@@ -111,6 +111,7 @@ export class Client {
     } else if (visitFirst(marker)) {
       await visit(server, query);
     }
+    if (marker.get() === "server") rememberPlace();
   }
 
   private obtain(hidden: boolean, ask: Asked, byBrowser = false): Promise<TokenResult> {
@@ -145,6 +146,7 @@ export class Client {
     const before = this.tokens.data().sub;
     const result = this.tokens.keep(message, ask);
     if (kept === "server" || kept === "frame") this.marker.set(kept);
+    if (kept === "server") rememberPlace();
     if (kept) this.noCookies = kept !== "frame";
     const sub = result.sub ?? "";
     if (tell) this.channel.tell({ type: "signed_in", sub });

@@ -17,6 +17,8 @@ const PAUSE = 15_000;
 const RELOADS = 3;
 /** An answer of an authorization server in the address: the app is about to read it. */
 const ANSWER = /[#?&](id_token|access_token|code|error)=/;
+/** Where the page was scrolled to when it was left: a visit begins before the browser has restored that. */
+const PLACE = "usher.place";
 /** How long after the page began a visit is still part of its loading, in milliseconds. */
 const LOADING = 10_000;
 /** How long the page waits to be left, in milliseconds, before it goes on as it is. */
@@ -27,6 +29,7 @@ interface Pending {
   clientId: string;
   verifier: string;
   hash: string;
+  state: unknown;
   x: number;
   y: number;
 }
@@ -43,6 +46,8 @@ let arrival: Arrival | undefined;
 /** Whether the page was at the server already: one load, one visit. */
 let returned = false;
 let stray = false;
+let remembering = false;
+let going = false;
 /** Whether the user has begun to work with the page. */
 let touched = false;
 
@@ -54,7 +59,7 @@ export function arrive(hostUrl: string): string {
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (touched = true), { capture: true, once: true });
   const pending = takePending();
   const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
-  if (ticket !== undefined) history.replaceState(history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
+  if (ticket !== undefined) history.replaceState(pending?.state ?? history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
   returned = pending !== undefined;
   if (pending?.hostUrl === hostUrl && ticket !== undefined) {
     arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
@@ -95,6 +100,32 @@ function scrollTo({ x, y }: Pending): void {
   };
   if (document.readyState === "complete") step();
   else addEventListener("load", step, { once: true });
+}
+
+/** From now on a page that is left notes where it was scrolled to, for the visit that its reload begins with. */
+export function rememberPlace(): void {
+  if (remembering) return;
+  remembering = true;
+  addEventListener("pagehide", () => {
+    if (going) return; // that has noted it
+    try {
+      sessionStorage.setItem(PLACE, JSON.stringify([location.href, scrollX, scrollY]));
+    } catch {
+      // then it comes back to its top
+    }
+  });
+}
+
+/** Where the page is, or was before its reload. */
+function place(): { x: number; y: number } {
+  try {
+    const [href, x, y] = JSON.parse(sessionStorage.getItem(PLACE) ?? "[]") as [unknown, unknown, unknown];
+    sessionStorage.removeItem(PLACE);
+    if (href === location.href && !scrollX && !scrollY) return { x: Number(x), y: Number(y) };
+  } catch {
+    // nothing was noted
+  }
+  return { x: scrollX, y: scrollY };
 }
 
 /** What an app's origin remembers of one client: that it had a user, and where that session can be found. No secret. */
@@ -168,7 +199,7 @@ export async function visit(server: Constants, query: URLSearchParams): Promise<
   if (!made || returned) return;
   returned = true; // one visit, whatever becomes of it
   const { href, hash } = location;
-  const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, x: scrollX, y: scrollY };
+  const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, state: history.state, ...place() };
   try {
     if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
     sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
@@ -184,6 +215,8 @@ export async function visit(server: Constants, query: URLSearchParams): Promise<
   policy.content = "origin";
   document.head.append(policy);
   const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+  going = true;
   location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
   await new Promise((resolve) => setTimeout(resolve, LEAVING));
+  going = false;
 }
