@@ -237,6 +237,9 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 	case v.flow.Ending == oauth.EndMessage:
 		v.flow.Ending = oauth.EndDone
 		v.flow.Ticket, err = oauth.ParseTicketChallenge(q)
+		if !s.sentByUs(r) { // anybody can have had this flow sealed: only our own framed page opens a window that goes on by itself
+			v.flow.Return = ""
+		}
 	default:
 		err = staleFlow
 	}
@@ -273,6 +276,10 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request) {
 	// The SSO cookie wins, as it will with the next silent request: a ticket is for where it does not reach.
 	if err == nil && ticket != "" && s.nextStep(v, st) != oauth.StepDone {
 		st, err = s.admitted(w, r, v, st, ticket, verifier)
+	}
+	if err != nil && ticket != "" && err.Code == oauth.InvalidRequest && !v.flow.Request.Prompt.None {
+		s.show(w, r, v, nil, oauth.StepAuthenticate) // another tab's ticket ends nobody's sign-in
+		return
 	}
 	if err == nil && s.nextStep(v, st) != oauth.StepDone {
 		err = oauth.Errorf(oauth.InteractionRequired,

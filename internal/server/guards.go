@@ -64,6 +64,12 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	})
 }
 
+// sentByUs tells by the Referer whether a page of ours sent the browser here (see oauth.ValidOrigin.Sent).
+func (s *Server) sentByUs(r *http.Request) bool {
+	from, err := url.Parse(r.Referer())
+	return err == nil && from.Scheme == s.base.Scheme && from.Host == s.base.Host
+}
+
 // query reads the query string strictly: what net/url would drop in silence could hide a repeated parameter.
 func query(r *http.Request) (url.Values, *oauth.Error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)

@@ -161,9 +161,9 @@ func (s *Server) showLogout(w http.ResponseWriter, r *http.Request, request oaut
 }
 
 // answerNobody answers where nobody is signed in. Who is signed in is asked, and stays here: a stranger's window must not tell
-// the two apart, so it goes on by itself only for a page of the client's own, or who has a token of ours to show.
+// the two apart, so it goes on by itself only for a page of the client's own. A hint is no proof of that: a stranger has one too.
 func (s *Server) answerNobody(w http.ResponseWriter, r *http.Request, f *farewell) {
-	if f.target.IsZero() || f.hint != nil || f.target.Sent(r.Referer()) {
+	if f.target.IsZero() || f.target.Sent(r.Referer()) {
 		s.answerLogout(w, f, nil)
 		return
 	}

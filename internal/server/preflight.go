@@ -52,7 +52,7 @@ func (s *Server) preflightRedirect(w http.ResponseWriter, r *http.Request) {
 		visitedCookie.Set(w, "1")
 	}
 	if topLevel && q.Has("client_id") {
-		s.carryBack(w, r, q)
+		s.carryBack(w, r, q, back)
 		return
 	}
 	redirect(w, back)

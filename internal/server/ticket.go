@@ -41,7 +41,7 @@ func (s *Server) ticketPage(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, v, err)
 		return
 	}
-	v.flow.Framed = true
+	v.flow.Framed, v.flow.Request.Prompt.None = true, true // nobody sees it
 	sealed, failed := v.seal(s.Now())
 	if failed != nil {
 		s.answerError(w, v, oauth.Internal(failed))
@@ -110,11 +110,11 @@ func (s *Server) admitChild(w http.ResponseWriter, r *http.Request, v *visit, he
 // kept is where the session of the answer is to be found by the app's page when it is loaded again.
 func (v *visit) kept(r *http.Request) oauth.Kept {
 	switch {
-	case v.frameCookies == nil:
+	case v.frameCookies == nil, *v.frameCookies && !v.snap.literal[v.origin.String()]: // to such an origin no visit could come back
 		return ""
 	case *v.frameCookies, ssoCookie.Read(r) != "":
 		return oauth.KeptInFrame
-	case v.byTicket:
+	case v.byTicket && v.snap.literal[v.origin.String()]:
 		return oauth.KeptAtServer
 	}
 	return oauth.KeptInTab
@@ -151,10 +151,11 @@ func (v *visit) ownPage(address string) (oauth.ValidRedirect, bool) {
 
 // carryBack sends the whole page back to the app with a ticket, if the session needs nothing else for that; else with an empty
 // one, by the same redirect, so that the app's page knows that it has been here.
-func (s *Server) carryBack(w http.ResponseWriter, r *http.Request, q url.Values) {
+func (s *Server) carryBack(w http.ResponseWriter, r *http.Request, q url.Values, back oauth.ValidRedirect) {
 	v, err := s.arrive(r.Context(), q)
-	if err != nil {
-		web.WriteErrorPage(w, s.Logger, err)
+	if err != nil { // the client may be gone: the app's page is not to end here for that
+		web.Logged(s.Logger, err)
+		redirect(w, back.WithTicket(""))
 		return
 	}
 	back, ok := v.ownPage(q.Get("return_to"))

@@ -490,9 +490,17 @@ func TestAWindowGoesOnToAPageOfTheAppAlone(t *testing.T) {
 	// Nor does the visit go to any of these, or to another client's origin with this one's ticket.
 	for _, pairs := range [][]string{
 		{"return_to", evilOrigin + "/"}, {"return_to", otherOrigin + "/"}, {"return_to", ""}, {"client_id", "many", "for_origin", pattern, "return_to", pattern + "/"},
-		{"client_id", "nobody"}, {"client_id", ""}, {"for_origin", evilOrigin}, {"for_origin", "null"}, {"client_id", strings.Repeat("a", 5000)}, {"for_origin", "\x00"},
 	} {
 		b.from(appPage, wayThrough(pairs...)).wantPlain(http.StatusBadRequest)
+	}
+	// The app's page does not end here for a client that is gone, or a request that is wrong.
+	for _, pairs := range [][]string{
+		{"client_id", "nobody"}, {"client_id", ""}, {"for_origin", evilOrigin}, {"for_origin", "null"}, {"client_id", strings.Repeat("a", 5000)}, {"for_origin", "\x00"},
+	} {
+		p := b.from(appPage, wayThrough(pairs...))
+		if where := p.header.Get("Location"); p.status != http.StatusSeeOther || !strings.HasSuffix(where, "#usher_ticket=") || !strings.HasPrefix(where, appOrigin) {
+			t.Errorf("%.60q: %d to %s", pairs, p.status, where)
+		}
 	}
 }
 
@@ -657,5 +665,22 @@ func TestASilentErrorTellsTheLibraryWhy(t *testing.T) {
 	}
 	if _, m := b.frame(named + "&scope=no-such").message(); m["reason"] != nil {
 		t.Errorf("an error that is the app's own has a reason: %v", m)
+	}
+}
+
+// Whoever had a framed flow sealed for the app's page cannot have somebody else's window bring a ticket there.
+func TestAWindowThatAStrangerOpensGoesNowhere(t *testing.T) {
+	w := newWorld(t)
+	attacker := w.browser()
+	framed := attacker.do(attacker.request("GET", assisted("client_id", "app", "return_to", appPage), nil, "Sec-Fetch-Dest", "iframe", "Referer", appPage))
+	window := windowPath + "?flow=" + url.QueryEscape(framed.field("flow")) + "&ticket_challenge=" + challengeOf(ticketVerifier)
+	victim := w.browser()
+	victim.signIn("client_id", "app")
+	for referer, goes := range map[string]bool{"": false, evilOrigin + "/": false, appPage: false, w.url + ".evil.example/": false, w.url + assistedPath: true} {
+		p := victim.from(referer, window)
+		p.wantText(`data-page="done"`)
+		if there := strings.Contains(p.body, `data-return="`+appPage); there != goes {
+			t.Errorf("from %q: goes on: %v", referer, there)
+		}
 	}
 }

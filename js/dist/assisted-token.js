@@ -266,6 +266,7 @@
     const frame = document.createElement("iframe");
     frame.allow = ALLOW;
     frame.title = title;
+    frame.referrerPolicy = "origin";
     frame.src = url;
     return frame;
   }
@@ -769,7 +770,11 @@
       let opened2 = null;
       let spoken = false;
       const open = () => {
-        opened2 = window.open(`${server.token_endpoint}?${way.toString()}`, "_blank", FEATURES);
+        const name = `usher-${makeNonce()}`;
+        opened2 = window.open("", name, FEATURES);
+        const link = document.createElement("a");
+        Object.assign(link, { href: `${server.token_endpoint}?${way.toString()}`, target: name, rel: "opener", referrerPolicy: "origin" });
+        if (opened2) link.click();
         return opened2 !== null;
       };
       const note = noteOn(this.settings, open);
@@ -964,7 +969,8 @@
     const pending = takePending();
     const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
     if (ticket !== void 0) history.replaceState(pending?.state ?? history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
-    returned = pending !== void 0;
+    returned = ticket !== void 0;
+    if (pending && (ticket || !returned && reloaded())) new Marker(pending.hostUrl, pending.clientId).set(pending.marker);
     if (pending?.hostUrl === hostUrl && ticket !== void 0) {
       arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
       scrollTo(pending);
@@ -1046,13 +1052,16 @@
     return fresh && window.top === window && rested() && (marker.get() !== "" || preflown());
   }
   function rested() {
-    const [entry] = performance.getEntriesByType("navigation");
     try {
       const recent = visits();
-      return entry?.type === "reload" ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
+      return reloaded() ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
     } catch {
       return false;
     }
+  }
+  function reloaded() {
+    const [entry] = performance.getEntriesByType("navigation");
+    return entry?.type === "reload";
   }
   function visits() {
     const times = JSON.parse(sessionStorage.getItem(VISITED) ?? "[]");
@@ -1068,12 +1077,12 @@
   function visitFirst(marker) {
     return mayVisit(marker) && (marker.get() === "server" || preflown());
   }
-  async function visit(server, query) {
+  async function visit(server, query, marker) {
     const made = await makeVerifier();
     if (!made || returned) return;
     returned = true;
     const { href, hash } = location;
-    const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, state: history.state, ...place() };
+    const pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, marker: marker.get(), hash, state: history.state, ...place() };
     try {
       if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
       sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
@@ -1088,6 +1097,7 @@
     policy.content = "origin";
     document.head.append(policy);
     const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+    marker.set("");
     going = true;
     location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
     await new Promise((resolve2) => setTimeout(resolve2, LEAVING));
@@ -1129,6 +1139,12 @@
       __publicField(this, "endings", new SharedWork());
       /** Counts sign-outs: what was asked for before one is not kept after it. */
       __publicField(this, "era", 0);
+      /** A token that came too late for a sign-out that had begun: it ends with that. */
+      __publicField(this, "late", "");
+      /** Visible sign-ins under way: what they bring decides, whatever a check finds meanwhile. */
+      __publicField(this, "asking", 0);
+      /** Whether the renewal handle failed for a reason that says nothing of the session. */
+      __publicField(this, "unsure", false);
       /** Settles when every sign-out begun so far is over. */
       __publicField(this, "leaving", Promise.resolve());
       /** Settles when the page is at rest: what it came back with from the server is taken, or it does not go there. */
@@ -1199,8 +1215,9 @@
         const { era } = this;
         const answer = await logged(redeem(server, await this.renewal.named(query), arrival2.ticket, arrival2.verifier));
         if (era === this.era) this.keep(answer, {});
+        else this.late = answer.access_token;
       } else if (visitFirst(marker)) {
-        await visit(server, query);
+        await visit(server, query, marker);
       }
       if (marker.get() === "server") rememberPlace();
     }
@@ -1211,6 +1228,7 @@
         await this.leaving;
         const none = this.tokens.token() === "";
         await this.ready;
+        if (era !== this.era) throw signedOut();
         const brought = hidden && none ? this.tokens.goodFor(ask) : void 0;
         if (brought) return brought;
         const answer = await logged(hidden ? this.silent(query) : this.visible(query, byBrowser));
@@ -1222,6 +1240,14 @@
     /** The visible sign-in: in the browser's own prompt first, if so; in a dialog of the page, or a window where the app chose that. */
     async visible(query, byBrowser) {
       this.worked = true;
+      this.asking++;
+      try {
+        return await this.shown(query, byBrowser);
+      } finally {
+        this.asking--;
+      }
+    }
+    async shown(query, byBrowser) {
       const named = await this.renewal.named(query);
       const signIn = (instead) => this.popup ? this.popup.ask(named, instead) : visibleRequest(this.server, this.settings, named, instead);
       return byBrowser ? promptFirst(this.server, named, signIn) : signIn();
@@ -1248,7 +1274,8 @@
       }
       try {
         const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
-        return { ...answer, session_kept: "frame" };
+        this.noCookies = false;
+        return this.marker.get() ? { ...answer, session_kept: "frame" } : answer;
       } catch (error) {
         if (!needsUser(error)) throw error;
         const renewed = this.noCookies ? void 0 : await this.byHandle(query);
@@ -1256,7 +1283,7 @@
         const { reason } = error;
         const brought = this.mayAskBrowser(reason) ? await askSilently(this.server, await this.renewal.named(query)) : void 0;
         if (brought) return brought;
-        if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
+        if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query, this.marker);
         throw error;
       }
     }
@@ -1276,7 +1303,9 @@
       try {
         return { ...await this.renewal.ask(query), session_kept: "tab" };
       } catch (error) {
-        log("that did not work:", error.error);
+        const { error: code } = error;
+        this.unsure = !needsUser(error) && code !== "invalid_grant";
+        log("that did not work:", code);
         return void 0;
       }
     }
@@ -1285,14 +1314,20 @@
       const { sub } = this.tokens.data();
       if (news.type === "signed_out" || news.type === "signed_in" && news.sub !== sub) void this.check();
     }
-    /** Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. */
+    /**
+     * Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. The
+     * default scope is asked for, since one that demands a fresh sign-in says nothing of the session.
+     */
     async check() {
-      if (!this.tokens.token()) return;
-      const { era } = this;
+      const held = this.tokens.token();
+      if (!held || this.asking > 0) return;
+      const outdated = () => this.asking > 0 || held !== this.tokens.token();
+      this.unsure = false;
       try {
-        await this.fetch(asked({ scope: this.tokens.data().scope ?? "" }, this.settings.scope));
+        const answer = await this.silent(queryOf(asked(void 0, this.settings.scope), true, this.settings.clientId, this.forOrigin));
+        if (!outdated() && answer["sub"] !== this.tokens.data().sub) this.keep(answer, {});
       } catch (error) {
-        if (!needsUser(error) || era !== this.era) return;
+        if (!needsUser(error) || outdated() || this.unsure) return;
         log("the session has ended elsewhere");
         this.era++;
         this.tokens.forget();
@@ -1316,7 +1351,8 @@
     leave(kind, work) {
       return this.endings.share(kind, () => {
         this.era++;
-        const done = logged(work(this.tokens.forget()));
+        const token = this.tokens.forget();
+        const done = logged(this.ready.then(() => work(token || this.late)).finally(() => this.late = ""));
         this.leaving = Promise.allSettled([this.leaving, done]);
         return done;
       });

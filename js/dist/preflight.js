@@ -6,6 +6,7 @@
     const frame = document.createElement("iframe");
     frame.allow = ALLOW;
     frame.title = title;
+    frame.referrerPolicy = "origin";
     frame.src = url;
     return frame;
   }

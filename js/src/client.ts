@@ -30,6 +30,12 @@ export class Client {
   private readonly endings = new SharedWork<void>();
   /** Counts sign-outs: what was asked for before one is not kept after it. */
   private era = 0;
+  /** A token that came too late for a sign-out that had begun: it ends with that. */
+  private late = "";
+  /** Visible sign-ins under way: what they bring decides, whatever a check finds meanwhile. */
+  private asking = 0;
+  /** Whether the renewal handle failed for a reason that says nothing of the session. */
+  private unsure = false;
   /** Settles when every sign-out begun so far is over. */
   private leaving: Promise<unknown> = Promise.resolve();
   /** Settles when the page is at rest: what it came back with from the server is taken, or it does not go there. */
@@ -108,8 +114,9 @@ export class Client {
       const { era } = this;
       const answer = await logged(redeem(server, await this.renewal.named(query), arrival.ticket, arrival.verifier));
       if (era === this.era) this.keep(answer, {});
+      else this.late = answer.access_token;
     } else if (visitFirst(marker)) {
-      await visit(server, query);
+      await visit(server, query, marker);
     }
     if (marker.get() === "server") rememberPlace();
   }
@@ -121,6 +128,7 @@ export class Client {
       await this.leaving;
       const none = this.tokens.token() === "";
       await this.ready;
+      if (era !== this.era) throw signedOut();
       const brought = hidden && none ? this.tokens.goodFor(ask) : undefined;
       if (brought) return brought;
       const answer = await logged(hidden ? this.silent(query) : this.visible(query, byBrowser));
@@ -133,6 +141,15 @@ export class Client {
   /** The visible sign-in: in the browser's own prompt first, if so; in a dialog of the page, or a window where the app chose that. */
   private async visible(query: URLSearchParams, byBrowser: boolean): Promise<TokenMessage> {
     this.worked = true;
+    this.asking++;
+    try {
+      return await this.shown(query, byBrowser);
+    } finally {
+      this.asking--;
+    }
+  }
+
+  private async shown(query: URLSearchParams, byBrowser: boolean): Promise<TokenMessage> {
     const named = await this.renewal.named(query);
     const signIn = (instead?: Promise<TokenMessage>): Promise<TokenMessage> =>
       this.popup ? this.popup.ask(named, instead) : visibleRequest(this.server, this.settings, named, instead);
@@ -162,7 +179,8 @@ export class Client {
     }
     try {
       const answer = await hiddenRequest(this.server, this.settings.clientId, await this.renewal.named(query));
-      return { ...answer, session_kept: "frame" };
+      this.noCookies = false;
+      return this.marker.get() ? { ...answer, session_kept: "frame" } : answer;
     } catch (error) {
       if (!needsUser(error)) throw error;
       const renewed = this.noCookies ? undefined : await this.byHandle(query);
@@ -171,7 +189,7 @@ export class Client {
       const brought = this.mayAskBrowser(reason) ? await askSilently(this.server, await this.renewal.named(query)) : undefined;
       if (brought) return brought;
       // Where the server's own cookies were to be seen, and nobody was signed in, a visit would find nobody either.
-      if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query);
+      if (reason !== "not_signed_in" && !this.worked && mayVisit(this.marker)) await visit(this.server, query, this.marker);
       throw error;
     }
   }
@@ -194,7 +212,9 @@ export class Client {
     try {
       return { ...(await this.renewal.ask(query)), session_kept: "tab" };
     } catch (error) {
-      log("that did not work:", (error as { error?: unknown }).error);
+      const { error: code } = error as { error?: unknown };
+      this.unsure = !needsUser(error) && code !== "invalid_grant";
+      log("that did not work:", code);
       return undefined;
     }
   }
@@ -205,14 +225,20 @@ export class Client {
     if (news.type === "signed_out" || (news.type === "signed_in" && news.sub !== sub)) void this.check();
   }
 
-  /** Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. */
+  /**
+   * Asks whether the session behind the token is still there, and whose it is; a page without a token has nothing to ask. The
+   * default scope is asked for, since one that demands a fresh sign-in says nothing of the session.
+   */
   private async check(): Promise<void> {
-    if (!this.tokens.token()) return;
-    const { era } = this;
+    const held = this.tokens.token();
+    if (!held || this.asking > 0) return;
+    const outdated = (): boolean => this.asking > 0 || held !== this.tokens.token();
+    this.unsure = false;
     try {
-      await this.fetch(asked({ scope: this.tokens.data().scope ?? "" }, this.settings.scope));
+      const answer = await this.silent(queryOf(asked(undefined, this.settings.scope), true, this.settings.clientId, this.forOrigin));
+      if (!outdated() && answer["sub"] !== this.tokens.data().sub) this.keep(answer, {});
     } catch (error) {
-      if (!needsUser(error) || era !== this.era) return;
+      if (!needsUser(error) || outdated() || this.unsure) return;
       log("the session has ended elsewhere");
       this.era++;
       this.tokens.forget();
@@ -239,7 +265,8 @@ export class Client {
   private leave(kind: string, work: (token: string) => Promise<void>): Promise<void> {
     return this.endings.share(kind, () => {
       this.era++;
-      const done = logged(work(this.tokens.forget()));
+      const token = this.tokens.forget();
+      const done = logged(this.ready.then(() => work(token || this.late)).finally(() => (this.late = "")));
       this.leaving = Promise.allSettled([this.leaving, done]);
       return done;
     });

@@ -5,6 +5,7 @@ export function makeFrame(url: string, title: string): HTMLIFrameElement {
   const frame = document.createElement("iframe");
   frame.allow = ALLOW; // before src: it holds for what is loaded after it is set
   frame.title = title;
+  frame.referrerPolicy = "origin"; // the server lets a window come back only to who is known to have asked
   frame.src = url;
   return frame;
 }

@@ -4,7 +4,7 @@ import { showDialog } from "./dialog.ts";
 import { failure } from "./errors.ts";
 import { inTurn } from "./lock.ts";
 import { log } from "./log.ts";
-import { errorFrom, isObject, type TokenMessage } from "./message.ts";
+import { errorFrom, isObject, makeNonce, type TokenMessage } from "./message.ts";
 import { makeVerifier, redeem, type Verifier } from "./ticket.ts";
 
 const FEATURES = "popup,width=480,height=720";
@@ -49,7 +49,12 @@ export class Popup {
     // Until the window has spoken it may be cut off by an opener policy, and then looks closed when it is not.
     let spoken = false;
     const open = (): boolean => {
-      opened = window.open(`${server.token_endpoint}?${way.toString()}`, "_blank", FEATURES);
+      // By a link, which says this page's origin whatever its policy: only a page that is known to have asked is come back to.
+      const name = `usher-${makeNonce()}`;
+      opened = window.open("", name, FEATURES);
+      const link = document.createElement("a");
+      Object.assign(link, { href: `${server.token_endpoint}?${way.toString()}`, target: name, rel: "opener", referrerPolicy: "origin" });
+      if (opened) link.click();
       return opened !== null;
     };
     const note = noteOn(this.settings, open);

@@ -28,6 +28,7 @@ interface Pending {
   hostUrl: string;
   clientId: string;
   verifier: string;
+  marker: Where;
   hash: string;
   state: unknown;
   x: number;
@@ -60,7 +61,9 @@ export function arrive(hostUrl: string): string {
   const pending = takePending();
   const ticket = new RegExp(`^#${PARAMETER}=([\\w-]*)$`).exec(location.hash)?.[1];
   if (ticket !== undefined) history.replaceState(pending?.state ?? history.state, "", location.href.split("#")[0] + (pending?.hash ?? ""));
-  returned = pending !== undefined;
+  returned = ticket !== undefined;
+  // The way led back, with somebody; or the user reloaded a page that was still on it.
+  if (pending && (ticket || (!returned && reloaded()))) new Marker(pending.hostUrl, pending.clientId).set(pending.marker);
   if (pending?.hostUrl === hostUrl && ticket !== undefined) {
     arrival = { clientId: pending.clientId, ticket, verifier: pending.verifier };
     scrollTo(pending);
@@ -128,6 +131,8 @@ function place(): { x: number; y: number } {
   return { x: scrollX, y: scrollY };
 }
 
+type Where = "frame" | "server" | "";
+
 /** What an app's origin remembers of one client: that it had a user, and where that session can be found. No secret. */
 export class Marker {
   private readonly key: string;
@@ -137,15 +142,15 @@ export class Marker {
   }
 
   /** "frame": a hidden request finds the session. "server": only a visit of the whole page does. Empty: there was no user. */
-  get(): string {
+  get(): Where {
     try {
-      return localStorage.getItem(this.key) ?? "";
+      return (localStorage.getItem(this.key) ?? "") as Where;
     } catch {
       return "";
     }
   }
 
-  set(where: "frame" | "server" | ""): void {
+  set(where: Where): void {
     try {
       if (where) localStorage.setItem(this.key, where);
       else localStorage.removeItem(this.key);
@@ -165,13 +170,17 @@ export function mayVisit(marker: Marker): boolean {
 }
 
 function rested(): boolean {
-  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   try {
     const recent = visits();
-    return entry?.type === "reload" ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
+    return reloaded() ? recent.length < RELOADS : recent.every((time) => Date.now() - time > PAUSE);
   } catch {
     return false;
   }
+}
+
+function reloaded(): boolean {
+  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return entry?.type === "reload";
 }
 
 /** When this tab was at the server within the last minute. */
@@ -193,13 +202,16 @@ export function visitFirst(marker: Marker): boolean {
   return mayVisit(marker) && (marker.get() === "server" || preflown());
 }
 
-/** Takes the page through the server and back. The promise is fulfilled only where the browser does not go. */
-export async function visit(server: Constants, query: URLSearchParams): Promise<void> {
+/**
+ * Takes the page through the server and back. The promise is fulfilled only where the browser does not go. The marker goes first,
+ * and what comes back sets it again: a way that leads nowhere is gone once.
+ */
+export async function visit(server: Constants, query: URLSearchParams, marker: Marker): Promise<void> {
   const made = await makeVerifier();
   if (!made || returned) return;
   returned = true; // one visit, whatever becomes of it
   const { href, hash } = location;
-  const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, hash, state: history.state, ...place() };
+  const pending: Pending = { hostUrl: server.hostUrl, clientId: query.get("client_id") ?? "", verifier: made.verifier, marker: marker.get(), hash, state: history.state, ...place() };
   try {
     if (preflown()) sessionStorage.setItem(PREFLIGHT, "2");
     sessionStorage.setItem(VISITED, JSON.stringify([...visits(), Date.now()]));
@@ -215,6 +227,7 @@ export async function visit(server: Constants, query: URLSearchParams): Promise<
   policy.content = "origin";
   document.head.append(policy);
   const way = new URLSearchParams({ ...Object.fromEntries(query), return_to: href.slice(0, href.length - hash.length), ticket_challenge: made.challenge });
+  marker.set("");
   going = true;
   location.replace(`${server.hostUrl}/authn/anonymous/preflight?${way.toString()}`);
   await new Promise((resolve) => setTimeout(resolve, LEAVING));
