@@ -186,10 +186,10 @@ describe("FedCM", () => {
     const { dialogId } = await dialog(page, "ConfirmIdpLogin");
     const window = await windowOf(() => page.cdp.send("FedCm.clickDialogButton", { dialogId, dialogButton: "ConfirmIdpLoginContinue" }));
     await signIn(window, w.usher.username, w.usher.password);
+    await until("the window to be closed", () => window.isClosed());
     await choose(page);
     await active(await settled(tab));
     assert.equal(await signIns(), before + 1);
-    await until("the window to be closed", () => window.isClosed());
   });
 
   it("after a sign-out the browser is told to ask its user the next time, where the app uses it", async () => {
