@@ -9,8 +9,8 @@ import (
 // AllowAny lets any origin read a public document (CORS); without credentials, of course.
 func AllowAny(w http.ResponseWriter) { w.Header()["Access-Control-Allow-Origin"] = []string{"*"} }
 
-// AllowOrigin lets the page at origin read the answer. Access-Control-Allow-Credentials is never sent:
-// these endpoints take no cookie.
+// AllowOrigin lets the page at origin read the answer. Access-Control-Allow-Credentials is never sent
+// here: these endpoints take no cookie. The two of FedCM that do add it themselves.
 func AllowOrigin(w http.ResponseWriter, origin oauth.ValidOrigin) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
