@@ -58,7 +58,7 @@ const untilLeft = (going: Promise<unknown>): Promise<void> =>
   going.then(
     () => undefined,
     (error: unknown) => {
-      if (!String(error).includes("NS_BINDING_ABORTED")) throw error;
+      if (!/NS_BINDING_ABORTED|interrupted an unfinished navigation/.test(String(error))) throw error;
     },
   );
 
