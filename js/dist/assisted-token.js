@@ -1203,7 +1203,7 @@
     }
     /** What the page came back with, or its way to the server where only that can help. */
     async begin() {
-      const { marker, server } = this;
+      const { marker, server, era } = this;
       const query = queryOf(asked(void 0, this.settings.scope), true, this.settings.clientId, this.forOrigin);
       const arrival2 = takeArrival(this.settings.clientId);
       await passedOn;
@@ -1212,7 +1212,6 @@
         return marker.set("");
       }
       if (arrival2) {
-        const { era } = this;
         const answer = await logged(redeem(server, await this.renewal.named(query), arrival2.ticket, arrival2.verifier));
         if (era === this.era) this.keep(answer, {});
         else this.late = answer.access_token;

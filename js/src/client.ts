@@ -102,7 +102,7 @@ export class Client {
 
   /** What the page came back with, or its way to the server where only that can help. */
   private async begin(): Promise<void> {
-    const { marker, server } = this;
+    const { marker, server, era } = this;
     const query = queryOf(asked(undefined, this.settings.scope), true, this.settings.clientId, this.forOrigin);
     const arrival = takeArrival(this.settings.clientId);
     await passedOn;
@@ -111,7 +111,6 @@ export class Client {
       return marker.set("");
     }
     if (arrival) {
-      const { era } = this;
       const answer = await logged(redeem(server, await this.renewal.named(query), arrival.ticket, arrival.verifier));
       if (era === this.era) this.keep(answer, {});
       else this.late = answer.access_token;

@@ -169,15 +169,12 @@ func (s *Store) AdmitChild(ctx context.Context, sessionID oauth.ID, child *oauth
 	g := newGate(ticket)
 	return s.db.write(ctx, func(t tx) error {
 		live := false
+		g.ask(t) // taken back with the rest where the session is over
 		if err := t.query(liveSession, func(row) { live = true }, sessionID[:], millis(now)); err != nil {
 			return err
 		}
 		if !live {
 			return store.ErrEnded
-		}
-		g[0].fresh = false
-		if err := t.query(insertSpent, func(row) { g[0].fresh = true }, g[0].hash, g[0].expires); err != nil {
-			return err
 		}
 		if err := g.used(); err != nil {
 			return err
