@@ -13,7 +13,6 @@ import (
 
 const (
 	maintainEvery = time.Minute
-	purgeBatch    = 500
 	// keepMargin is how much longer than the longest token a retired key stays, for clocks and caches.
 	keepMargin = time.Hour
 )
@@ -37,7 +36,7 @@ func (m *Manager) Maintain(ctx context.Context, log *slog.Logger, keepAudit time
 
 // Tend is one round of Maintain. A round that fails at one thing still does the others.
 func (m *Manager) Tend(ctx context.Context, log *slog.Logger, keepAudit time.Duration) error {
-	return errors.Join(m.tendKeys(ctx, log), m.purge(ctx, log, keepAudit))
+	return errors.Join(m.tendKeys(ctx, log), m.purge(ctx, log, m.Now(), keepAudit))
 }
 
 func (m *Manager) tendKeys(ctx context.Context, log *slog.Logger) error {
@@ -80,23 +79,4 @@ func keyPolicy(snap store.Snapshot) token.Policy {
 	policy := token.DefaultPolicy()
 	policy.Keep = max(policy.Keep, oauth.LongestLifetime(&snap.Profile, snap.Clients)+keepMargin)
 	return policy
-}
-
-// purge deletes expired rows in small transactions, so that nobody waits long for the writer.
-func (m *Manager) purge(ctx context.Context, log *slog.Logger, keepAudit time.Duration) error {
-	total := 0
-	for ctx.Err() == nil {
-		n, err := m.Store.Purge(ctx, m.Now(), keepAudit, purgeBatch)
-		if err != nil {
-			return err
-		}
-		total += n
-		if n < purgeBatch { // fewer than one kind alone could fill
-			break
-		}
-	}
-	if total > 0 {
-		log.Debug("purged what expired", "rows", total)
-	}
-	return nil
 }

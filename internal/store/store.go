@@ -25,6 +25,9 @@ var (
 	ErrLastAdmin = errors.New("the last admin")
 	// ErrEnded: the session (or account, or client) that this hangs off is over.
 	ErrEnded = errors.New("ended")
+	// ErrUnavailable: the database cannot serve this now (unreachable, silent, read-only, full, overloaded).
+	// Nothing was changed, or nobody knows; the same request may succeed in a moment.
+	ErrUnavailable = errors.New("the database is temporarily unavailable")
 )
 
 // Store is all of it; one value serves a whole process.
