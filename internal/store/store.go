@@ -376,6 +376,9 @@ type Maintenance interface {
 	Now(ctx context.Context) (time.Time, error)
 	// Ping tells whether the database answers, for readiness.
 	Ping(ctx context.Context) error
+	// Writable commits a tiny change to find out whether the database takes writes; its error wraps
+	// ErrUnavailable. It costs what a commit costs, so callers ask at most once a second.
+	Writable(ctx context.Context) error
 	// Stats counts what was sent to the database since the start.
 	Stats() Stats
 }

@@ -36,6 +36,8 @@ type engine interface {
 	// appending is write for verbs that use do alone, wait for nobody's locks, and would change nothing if
 	// they were run again.
 	appending(ctx context.Context, verb func(tx) error) error
+	// writable commits a tiny change; its error wraps store.ErrUnavailable.
+	writable(ctx context.Context) error
 	now(ctx context.Context) (time.Time, error)
 	// analyze has the database look at tables to which many rows came at once: it plans by that. Not at others: to know
 	// that a table is empty makes for plans that are wrong when it fills.

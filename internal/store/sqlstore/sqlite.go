@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/usher-id/usher/internal/store"
 )
 
 // sqliteEngine is a file with one writer and a few readers.
@@ -137,6 +139,13 @@ func (e *sqliteEngine) write(ctx context.Context, verb func(tx) error) error {
 
 func (e *sqliteEngine) appending(ctx context.Context, verb func(tx) error) error {
 	return e.writer.run(ctx, verb)
+}
+
+func (e *sqliteEngine) writable(ctx context.Context) error {
+	if err := e.write(ctx, writeProbe); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return nil
 }
 
 func (e *sqliteEngine) now(ctx context.Context) (time.Time, error) { return time.Now(), ctx.Err() }

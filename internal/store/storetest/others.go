@@ -52,6 +52,17 @@ func testClock(f *fixture) {
 	f.must(f.st.Ping(f.Context()))
 }
 
+// testWritable: asking whether writes work is one commit each time, and no more.
+func testWritable(f *fixture) {
+	for range 2 {
+		before := f.st.Stats()
+		f.must(f.st.Writable(f.Context()))
+		before.Writes++
+		before.Commits++
+		f.same("asking costs", f.st.Stats(), before)
+	}
+}
+
 // testCancelled: who hung up before a verb began has changed nothing.
 func testCancelled(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
@@ -265,5 +276,6 @@ func testClosed(f *fixture) {
 	if f.st.EndChild(f.Context(), newHash()) == nil {
 		f.Error("a closed store accepts a transaction")
 	}
+	f.want("asking a closed store", f.st.Writable(f.Context()), store.ErrUnavailable)
 	f.must(f.st.Close())
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"purge what was used":    testPurgeUsed,
 		"hot reads in one query": testOneQuery,
 		"closed":                 testClosed,
+		"writable":               testWritable,
 		"last admin":             testLastAdmin,
 		"race: last admin":       raceLastAdmin,
 		"history":                testHistory,
