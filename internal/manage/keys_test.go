@@ -221,7 +221,7 @@ func TestRetiredKeysStayAsLongAsTheLongestToken(t *testing.T) {
 func TestTendPurgesInBatches(t *testing.T) {
 	m, now := newManager(t)
 	var wg sync.WaitGroup
-	for range purgeBatch + 10 { // all at once, so that they share commits
+	for range purgeMost + 10 { // all at once, so that they share commits
 		wg.Go(func() {
 			id, err := m.newID()
 			if err == nil {
@@ -235,7 +235,7 @@ func TestTendPurgesInBatches(t *testing.T) {
 	wg.Wait()
 	*now = now.Add(2 * time.Hour)
 	tend(t, m)
-	if n, err := m.Store.Purge(t.Context(), *now, day, purgeBatch); err != nil || n != 0 {
-		t.Errorf("%d rows were left, %v", n, err)
+	if p, err := m.Store.Purge(t.Context(), *now, day, purgeMost); err != nil || p.Rows != 0 {
+		t.Errorf("%d rows were left, %v", p.Rows, err)
 	}
 }

@@ -368,10 +368,10 @@ type Throttle interface {
 
 // Maintenance is what keeps the store small and honest.
 type Maintenance interface {
-	// Purge deletes at most limit expired rows of each kind (sessions by idle or absolute expiry with what hangs
-	// off them, families, device requests, revocations, one-time values an hour after they matter, audit records and changes
-	// older than keepAudit, tallies older than 90 days) and tells how many went.
-	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error)
+	// Purge deletes, in one transaction, at most limit expired rows of each kind: sessions by idle or absolute expiry
+	// (their children and delegations count as rows), families, device requests, revocations, one-time values an hour
+	// after they matter, audit records and changes older than keepAudit, tallies older than 90 days.
+	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (Purged, error)
 	// Now is the database's clock.
 	Now(ctx context.Context) (time.Time, error)
 	// Ping tells whether the database answers, for readiness.
@@ -381,6 +381,20 @@ type Maintenance interface {
 	Writable(ctx context.Context) error
 	// Stats counts what was sent to the database since the start.
 	Stats() Stats
+}
+
+// Purged is what one call of Purge came to.
+type Purged struct {
+	// Rows that were deleted.
+	Rows int
+	// More tells that the limit left something.
+	More bool
+	// Overdue is how long before the call the oldest of them had expired.
+	Overdue time.Duration
+	// Took is how long the transaction kept others from writing, without its commit, which it may share.
+	Took time.Duration
+	// Alone tells that this process has written nothing else since the last call.
+	Alone bool
 }
 
 // Stats are monotonic counters.

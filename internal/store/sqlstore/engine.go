@@ -50,8 +50,8 @@ type engine interface {
 // errClosed is what callers get that come after Close.
 var errClosed = errors.New("the store is closed")
 
-// counters are the source of store.Stats.
-type counters struct{ reads, writes, commits atomic.Uint64 }
+// counters are the source of store.Stats. verbs counts those that write, when they are called.
+type counters struct{ reads, writes, commits, verbs atomic.Uint64 }
 
 func (c *counters) count(s *statement) {
 	if s.reads {

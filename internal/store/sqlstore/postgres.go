@@ -149,6 +149,7 @@ func storable(args []any) bool {
 }
 
 func (e *postgresEngine) appending(ctx context.Context, verb func(tx) error) error {
+	e.stats.verbs.Add(1)
 	t := &recorder{stats: e.stats}
 	if err := verb(t); err != nil || len(t.calls) == 0 {
 		return err
@@ -161,6 +162,7 @@ func (e *postgresEngine) view(ctx context.Context, verb func(tx) error) error {
 }
 
 func (e *postgresEngine) write(ctx context.Context, verb func(tx) error) error {
+	e.stats.verbs.Add(1)
 	err := e.retry(ctx, "BEGIN", verb)
 	if postgresCode(err) == "23505" { // unique_violation
 		err = fmt.Errorf("%w: %w", store.ErrConflict, err)

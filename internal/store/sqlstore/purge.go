@@ -5,70 +5,172 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 )
 
+// Each kind is found first and then deleted key by key. One DELETE with a LIMIT in a subquery would be
+// shorter, but PostgreSQL runs such a subquery once for each row where it believes a table to be small,
+// and then deletes without a limit.
 var (
-	purgeSessions = sql(`DELETE FROM session WHERE id IN
-		(SELECT id FROM session WHERE ends <= $1 ORDER BY ends LIMIT $2 FOR UPDATE SKIP LOCKED) AND ends <= $1 RETURNING id`)
-	purgeRevocations = sql(`DELETE FROM revocation WHERE token_id IN
-		(SELECT token_id FROM revocation WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeFamilies = sql(`DELETE FROM refresh_family WHERE id IN
-		(SELECT id FROM refresh_family WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeDevices = sql(`DELETE FROM device_request WHERE user_code_hash IN
-		(SELECT user_code_hash FROM device_request WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeSpent = sql(`DELETE FROM spent WHERE hash IN
-		(SELECT hash FROM spent WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeAudits = sql(`DELETE FROM audit WHERE id IN
-		(SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeChanges = sql(`DELETE FROM change WHERE id IN
-		(SELECT id FROM change WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`)
-	purgeTallies = sql(`DELETE FROM tally WHERE (at, name) IN
-		(SELECT at, name FROM tally WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)`)
+	// A session's children and delegations are counted up to the limit, so that many of them are seen to be many.
+	findSessions = sql(`SELECT s.id, s.ends,
+		(SELECT count(*) FROM (SELECT 1 FROM child_session k WHERE k.session_id = s.id LIMIT $2) t),
+		(SELECT count(*) FROM (SELECT 1 FROM delegation d WHERE d.session_id = s.id LIMIT $2) t)
+		FROM session s WHERE s.ends <= $1 ORDER BY s.ends LIMIT $2 FOR UPDATE OF s SKIP LOCKED`)
+	purgeSession        = sql(`DELETE FROM session WHERE id = $1`)
+	findChildrenOf      = sql(`SELECT cookie_hash FROM child_session WHERE session_id = $1 LIMIT $2`)
+	findDelegationsOf   = sql(`SELECT id FROM delegation WHERE session_id = $1 LIMIT $2`)
+	findRevocations     = sql(findExpired("token_id", "revocation"))
+	purgeRevocation     = sql(`DELETE FROM revocation WHERE token_id = $1`)
+	findExpiredFamilies = sql(findExpired("id", "refresh_family"))
+	findDevices         = sql(findExpired("user_code_hash", "device_request"))
+	purgeDevice         = sql(`DELETE FROM device_request WHERE user_code_hash = $1`)
+	findSpent           = sql(findExpired("hash", "spent"))
+	purgeSpent          = sql(`DELETE FROM spent WHERE hash = $1`)
+	findAudits          = sql(`SELECT id, happened FROM audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`)
+	purgeAudit          = sql(`DELETE FROM audit WHERE id = $1`)
+	findChanges         = sql(`SELECT id, happened FROM change WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`)
+	purgeChange         = sql(`DELETE FROM change WHERE id = $1`)
+	findTallies         = sql(`SELECT name, at FROM tally WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED`)
+	purgeTally          = sql(`DELETE FROM tally WHERE name = $1 AND at = $2`)
 )
 
-// keepSpent is how much longer than it matters a spent value is kept: nodes' clocks differ.
-const keepSpent = time.Hour
-
-// keepTallies is how long there is something to see of the past.
-const keepTallies = 90 * 24 * time.Hour
-
-// Purge deletes at most limit expired rows of each kind. Nodes that purge at once pass over what another
-// one has in hand.
-func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (int, error) {
-	var oldest oauth.ID
-	stamp(&oldest, now.Add(-keepAudit))
-	total := 0
-	for _, kind := range []func(tx) (int64, error){
-		func(t tx) (int64, error) { return purgeExpiredSessions(t, now, limit) },
-		func(t tx) (int64, error) { return t.exec(purgeFamilies, millis(now), limit) },
-		func(t tx) (int64, error) { return t.exec(purgeDevices, millis(now), limit) },
-		func(t tx) (int64, error) { return t.exec(purgeRevocations, millis(now), limit) },
-		func(t tx) (int64, error) { return t.exec(purgeSpent, millis(now.Add(-keepSpent)), limit) },
-		func(t tx) (int64, error) { return t.exec(purgeAudits, oldest[:], limit) },
-		func(t tx) (int64, error) { return t.exec(purgeChanges, oldest[:], limit) },
-		func(t tx) (int64, error) { return t.exec(purgeTallies, millis(now.Add(-keepTallies)), limit) },
-	} {
-		var n int64
-		err := s.db.write(ctx, func(t tx) (err error) {
-			n, err = kind(t)
-			return err
-		})
-		if err != nil {
-			return total, err
-		}
-		total += int(n)
-	}
-	return total, nil
+func findExpired(key, table string) string {
+	return `SELECT ` + key + `, expires FROM ` + table + ` WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED`
 }
 
-func purgeExpiredSessions(t tx, now time.Time, limit int) (int64, error) {
-	var ids []oauth.ID
-	if err := t.query(purgeSessions, func(r row) { ids = append(ids, idAt(r, 0)) }, millis(now), limit); err != nil {
-		return 0, err
+const (
+	// keepSpent is how much longer than it matters a spent value is kept: nodes' clocks differ.
+	keepSpent = time.Hour
+	// keepTallies is how long there is something to see of the past.
+	keepTallies = 90 * 24 * time.Hour
+)
+
+// Purge deletes some of what expired. Nodes that purge at once pass over what another one has locked.
+func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (store.Purged, error) {
+	var done store.Purged
+	err := s.db.write(ctx, func(t tx) error {
+		begin := time.Now()
+		p := purge{tx: t, limit: limit}
+		err := p.all(now, keepAudit)
+		p.done.Took = time.Since(begin)
+		done = p.done
+		return err
+	})
+	if err != nil {
+		return store.Purged{}, err
 	}
-	for _, id := range ids {
-		t.do(deleteChildren, id[:])
-		t.do(deleteDelegations, id[:])
+	verbs := s.verbs.Load()
+	done.Alone = verbs == s.purged.Swap(verbs)+1
+	return done, nil
+}
+
+// purge is one transaction of Purge.
+type purge struct {
+	tx
+	limit int
+	done  store.Purged
+}
+
+func (p *purge) all(now time.Time, keepAudit time.Duration) error {
+	var oldest oauth.ID
+	kept := now.Add(-keepAudit)
+	stamp(&oldest, kept)
+	for _, kind := range []struct {
+		find, remove *statement
+		key          func(row) []any
+		horizon      time.Time
+		bound        any
+	}{
+		{findExpiredFamilies, deleteFamily, firstBytes, now, millis(now)},
+		{findDevices, purgeDevice, firstBytes, now, millis(now)},
+		{findRevocations, purgeRevocation, firstBytes, now, millis(now)},
+		{findSpent, purgeSpent, firstBytes, now.Add(-keepSpent), millis(now.Add(-keepSpent))},
+		{findAudits, purgeAudit, firstBytes, kept, oldest[:]},
+		{findChanges, purgeChange, firstBytes, kept, oldest[:]},
+		{findTallies, purgeTally, nameAndTime, now.Add(-keepTallies), millis(now.Add(-keepTallies))},
+	} {
+		var keys [][]any
+		err := p.query(kind.find, func(r row) {
+			if keys = append(keys, kind.key(r)); len(keys) == 1 {
+				p.saw(kind.horizon, timeAt(r, 1))
+			}
+		}, kind.bound, p.limit)
+		if err != nil {
+			return err
+		}
+		p.remove(kind.remove, keys...)
+		p.done.More = p.done.More || len(keys) == p.limit
 	}
-	return int64(len(ids)), nil
+	return p.sessions(now)
+}
+
+func firstBytes(r row) []any  { return []any{r.bytes(0)} }
+func nameAndTime(r row) []any { return []any{r.text(0), r.int(1)} }
+
+// saw notes how long ago a row expired.
+func (p *purge) saw(horizon, expired time.Time) {
+	p.done.Overdue = max(p.done.Overdue, horizon.Sub(expired))
+}
+
+func (p *purge) remove(s *statement, keys ...[]any) {
+	for _, key := range keys {
+		p.do(s, key...)
+	}
+	p.done.Rows += len(keys)
+}
+
+// doomed is an expired session.
+type doomed struct {
+	id                    oauth.ID
+	children, delegations int
+}
+
+func (d doomed) rows() int { return 1 + d.children + d.delegations }
+
+// sessions deletes expired sessions, oldest first, until the limit is reached with their children and
+// delegations. A session with more than that alone loses a part of them, and is found again.
+func (p *purge) sessions(now time.Time) error {
+	var found []doomed
+	err := p.query(findSessions, func(r row) {
+		if len(found) == 0 {
+			p.saw(now, timeAt(r, 1))
+		}
+		found = append(found, doomed{idAt(r, 0), int(r.int(2)), int(r.int(3))})
+	}, millis(now), p.limit)
+	if err != nil {
+		return err
+	}
+	left := p.limit
+	for i, d := range found {
+		if d.rows() > left {
+			p.done.More = true
+			if i > 0 {
+				return nil
+			}
+			return p.shrink(d)
+		}
+		// The session is locked, so what was counted is all there is.
+		p.do(deleteChildren, d.id[:])
+		p.do(deleteDelegations, d.id[:])
+		p.remove(purgeSession, []any{d.id[:]})
+		p.done.Rows += d.rows() - 1
+		left -= d.rows()
+	}
+	p.done.More = p.done.More || len(found) == p.limit
+	return nil
+}
+
+// shrink deletes a part of what a session has.
+func (p *purge) shrink(d doomed) error {
+	var children, delegations [][]any
+	p.ask(findChildrenOf, func(r row) { children = append(children, firstBytes(r)) }, d.id[:], p.limit)
+	err := p.query(findDelegationsOf, func(r row) { delegations = append(delegations, firstBytes(r)) }, d.id[:], p.limit)
+	if err != nil {
+		return err
+	}
+	children = children[:min(len(children), p.limit)]
+	p.remove(deleteChild, children...)
+	p.remove(deleteDelegation, delegations[:min(len(delegations), p.limit-len(children))]...)
+	return nil
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -15,12 +16,13 @@ import (
 
 // sqliteEngine is a file with one writer and a few readers.
 type sqliteEngine struct {
-	readers chan *sqlite.Conn
-	writer  *sqliteWriter
-	stats   *counters
+	readers     chan *sqlite.Conn
+	writer      *sqliteWriter
+	checkpoints *sqliteCheckpointer
+	stats       *counters
 }
 
-// busyTimeout is how long one attempt to get at a file waits that another process is writing to.
+// busyTimeout is how long opening waits for another process that is writing to the file.
 const busyTimeout = 5 * time.Second
 
 func openSQLite(ctx context.Context, path string, stats *counters, log *slog.Logger) (engine, error) {
@@ -39,18 +41,35 @@ func openSQLite(ctx context.Context, path string, stats *counters, log *slog.Log
 		conn.Close()
 		return nil, explainSQLite(err)
 	}
+	others, err := connectAll(path, readerCount()+1)
+	if err != nil {
+		conn.Close()
+		return nil, explainSQLite(err)
+	}
 	e := &sqliteEngine{stats: stats, readers: make(chan *sqlite.Conn, readerCount())}
-	for range cap(e.readers) {
-		reader, err := connectSQLite(path)
-		if err != nil {
-			conn.Close()
-			e.closeReaders(len(e.readers))
-			return nil, explainSQLite(err)
-		}
+	e.writer = startSQLiteWriter(conn, path, stats, log)
+	e.checkpoints = startSQLiteCheckpointer(others[0], e.writer)
+	for _, reader := range others[1:] {
+		reader.SetBusyTimeout(readLock)
 		e.readers <- reader
 	}
-	e.writer = startSQLiteWriter(conn, path, stats, log)
 	return e, nil
+}
+
+// connectAll opens n connections or none.
+func connectAll(path string, n int) ([]*sqlite.Conn, error) {
+	all := make([]*sqlite.Conn, 0, n)
+	for range n {
+		conn, err := connectSQLite(path)
+		if err != nil {
+			for _, conn := range all {
+				conn.Close()
+			}
+			return nil, err
+		}
+		all = append(all, conn)
+	}
+	return all, nil
 }
 
 // readerCount is two to four: more readers than that take the processor from each other.
@@ -69,8 +88,8 @@ func connectSQLite(path string) (*sqlite.Conn, error) {
 		"mmap_size = 268435456",
 		"temp_store = MEMORY",
 		"journal_size_limit = 67108864",
-		// Pages that change again and again are written back once for four times as many commits as by default.
-		"wal_autocheckpoint = 4000",
+		// No commit pays for a checkpoint: sqliteCheckpointer makes them.
+		"wal_autocheckpoint = 0",
 	} {
 		if _, err := sqlitePragma(conn, pragma); err != nil {
 			conn.Close()
@@ -95,18 +114,42 @@ func sqlitePragma(conn *sqlite.Conn, pragma string) (value string, err error) {
 
 // borrow runs f with a reader of its own.
 func (e *sqliteEngine) borrow(ctx context.Context, f func(*sqlite.Conn) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return waitError(ctx)
 	}
-	conn, open := <-e.readers
-	if !open {
-		return errClosed
+	conn, err := e.reader(ctx)
+	if err != nil {
+		return err
 	}
 	defer func() { e.readers <- conn }()
 	if err := f(conn); err != nil {
-		return err
+		return sqliteError(err)
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return waitError(ctx)
+	}
+	return nil
+}
+
+// reader takes a connection that reads; whoever takes it puts it back.
+func (e *sqliteEngine) reader(ctx context.Context) (*sqlite.Conn, error) {
+	var conn *sqlite.Conn
+	var open bool
+	select {
+	case conn, open = <-e.readers:
+	default: // only who has to wait pays for a timer
+		ctx, cancel := context.WithTimeoutCause(ctx, readerWait, errReadersBusy)
+		defer cancel()
+		select {
+		case conn, open = <-e.readers:
+		case <-ctx.Done():
+			return nil, waitError(ctx)
+		}
+	}
+	if !open {
+		return nil, errClosed
+	}
+	return conn, nil
 }
 
 func (e *sqliteEngine) read(ctx context.Context, s *statement, scan func(row), args ...any) error {
@@ -134,11 +177,12 @@ func (e *sqliteEngine) view(ctx context.Context, verb func(tx) error) error {
 }
 
 func (e *sqliteEngine) write(ctx context.Context, verb func(tx) error) error {
+	e.stats.verbs.Add(1)
 	return e.writer.run(ctx, verb)
 }
 
 func (e *sqliteEngine) appending(ctx context.Context, verb func(tx) error) error {
-	return e.writer.run(ctx, verb)
+	return e.write(ctx, verb)
 }
 
 func (e *sqliteEngine) writable(ctx context.Context) error {
@@ -163,7 +207,7 @@ func (e *sqliteEngine) durability(ctx context.Context) (value string, err error)
 func (e *sqliteEngine) analyze(context.Context, ...string) error { return nil }
 
 func (e *sqliteEngine) close() error {
-	err := e.writer.close()
+	err := errors.Join(e.checkpoints.close(), e.writer.close())
 	if readers := e.closeReaders(cap(e.readers)); err == nil {
 		err = readers
 	}
@@ -187,14 +231,12 @@ func (e *sqliteEngine) closeReaders(n int) (err error) {
 type sqliteTx struct {
 	conn  *sqlite.Conn
 	stats *counters
+	rows  int   // that were changed
 	err   error // of an earlier do
 }
 
 func (t *sqliteTx) do(s *statement, args ...any) {
-	if t.err == nil {
-		t.stats.count(s)
-		t.err = sqliteQuery(t.conn, s, nil, args)
-	}
+	t.query(s, nil, args...)
 }
 
 func (t *sqliteTx) ask(s *statement, scan func(row), args ...any) { t.query(s, scan, args...) }
@@ -207,9 +249,12 @@ func (t *sqliteTx) exec(s *statement, args ...any) (int64, error) {
 }
 
 func (t *sqliteTx) query(s *statement, scan func(row), args ...any) error {
-	if t.err == nil {
-		t.stats.count(s)
-		t.err = sqliteQuery(t.conn, s, scan, args)
+	if t.err != nil {
+		return t.err
+	}
+	t.stats.count(s)
+	if t.err = sqliteQuery(t.conn, s, scan, args); t.err == nil && !s.reads {
+		t.rows += t.conn.Changes()
 	}
 	return t.err
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -22,47 +25,67 @@ type sqliteWriter struct {
 	log   *slog.Logger
 	jobs  *queue[*sqliteJob]
 	done  chan struct{}
+	// turn is held during a batch, and by the checkpointer while nothing may be written.
+	turn sync.Mutex
+	// grown hears of every checkpointRows rows that were changed; rows counts them.
+	grown  chan struct{}
+	rows   int
+	warned sometimes
 }
 
 // sqliteJob is a verb that waits to be committed.
 type sqliteJob struct {
-	ctx  context.Context
 	verb func(tx) error
 	err  error
 	done chan struct{}
+	// taken is set by the writer that begins the verb or by the caller that gives up: whoever is first.
+	taken atomic.Bool
 }
 
 const (
 	// batchLimit bounds how long the first caller of a batch waits for the last one.
 	batchLimit = 256
-	// lockAttempts of busyTimeout each are made before callers hear that another process holds the file.
-	lockAttempts = 3
-	// Under constant reading SQLite never finds the moment to begin the write-ahead log anew, so every
-	// logCheck commits its size is looked at.
-	logCheck = 256
-	logLimit = 64 << 20
+	// lockSlice is how long the writer asks for the file's lock before it looks whether its callers still wait.
+	lockSlice = 250 * time.Millisecond
 )
 
 func startSQLiteWriter(conn *sqlite.Conn, path string, stats *counters, log *slog.Logger) *sqliteWriter {
 	w := &sqliteWriter{
 		conn: conn, path: path, stats: stats, log: log,
 		jobs: newQueue[*sqliteJob](batchLimit),
-		done: make(chan struct{}),
+		done: make(chan struct{}), grown: make(chan struct{}, 1),
 	}
+	conn.SetBusyTimeout(lockSlice)
 	go w.loop()
 	return w
 }
 
-// run hands the verb to the writer and waits for its commit. Once the writer has begun, the outcome is
-// the caller's whether or not it hung up: it cannot leave with a verb half known.
+// run hands the verb to the writer and waits for its commit. Callers wait for their turn for writerWait at most, each
+// for itself. Once the writer has begun, the outcome is the caller's whether or not it hung up: it cannot
+// leave with a verb half known.
 func (w *sqliteWriter) run(ctx context.Context, verb func(tx) error) error {
-	j := &sqliteJob{ctx: ctx, verb: verb, done: make(chan struct{})}
+	ctx, cancel := context.WithTimeoutCause(ctx, writerWait, errWriterBusy)
+	defer cancel()
+	j := &sqliteJob{verb: verb, done: make(chan struct{})}
 	if err := w.jobs.put(ctx, j); err != nil {
+		if ctx.Err() != nil {
+			return waitError(ctx)
+		}
 		return err
 	}
-	<-j.done
-	return j.err
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		if j.take() {
+			return waitError(ctx)
+		}
+		<-j.done
+	}
+	return sqliteError(j.err)
 }
+
+// take is true once.
+func (j *sqliteJob) take() bool { return j.taken.CompareAndSwap(false, true) }
 
 func (w *sqliteWriter) close() error {
 	w.jobs.close()
@@ -73,47 +96,38 @@ func (w *sqliteWriter) close() error {
 func (w *sqliteWriter) loop() {
 	defer close(w.done)
 	space := make([]*sqliteJob, 0, batchLimit)
-	for commits := 1; ; commits++ {
+	for {
 		batch := w.jobs.next(space)
 		if batch == nil {
 			return
 		}
-		w.commit(batch)
+		w.turn.Lock()
+		batch = w.commit(batch)
+		w.turn.Unlock()
 		for _, j := range batch {
 			close(j.done)
 		}
 		clear(batch)
-		if commits%logCheck == 0 {
-			w.shortenLog()
-		}
 	}
 }
 
-// commit runs the jobs in one transaction and sets their errors.
-func (w *sqliteWriter) commit(batch []*sqliteJob) {
-	err := w.begin()
-	alive := 0
+// commit runs the jobs in one transaction, sets their errors, and returns those whose callers wait for them.
+func (w *sqliteWriter) commit(batch []*sqliteJob) []*sqliteJob {
+	err := w.begin(batch)
+	batch = slices.DeleteFunc(batch, func(j *sqliteJob) bool { return !j.take() })
 	for _, j := range batch {
-		switch {
-		case err != nil:
-			j.err = err
-			continue
-		case j.ctx.Err() != nil:
-			j.err = j.ctx.Err()
-			continue
+		if err != nil {
+			break
 		}
-		if j.err = w.savepoint(j); j.err == nil {
-			alive++
-		}
-		if w.conn.AutocommitEnabled() {
+		if j.err = w.savepoint(j); w.conn.AutocommitEnabled() {
 			// A full disk or an I/O error rolls back everything, also what went well before.
 			err = fmt.Errorf("the transaction was rolled back: %w", j.err)
 		}
 	}
-	if err == nil && alive > 0 {
+	if err == nil && slices.ContainsFunc(batch, func(j *sqliteJob) bool { return j.err == nil }) {
 		if err = sqliteRun(w.conn, "COMMIT"); err == nil {
-			w.stats.commits.Add(1)
-			return
+			w.committed()
+			return batch
 		}
 	}
 	if !w.conn.AutocommitEnabled() {
@@ -126,17 +140,38 @@ func (w *sqliteWriter) commit(batch []*sqliteJob) {
 			j.err = err
 		}
 	}
+	return batch
 }
 
-// begin takes the write lock of the file, which another process may hold for a while.
-func (w *sqliteWriter) begin() (err error) {
-	for range lockAttempts {
-		err = sqliteRun(w.conn, "BEGIN IMMEDIATE")
+// begin takes the write lock of the file, which another process may hold for a while: it asks until
+// nobody waits any more.
+func (w *sqliteWriter) begin(batch []*sqliteJob) error {
+	waits := func(j *sqliteJob) bool { return !j.taken.Load() }
+	for {
+		err := sqliteRun(w.conn, "BEGIN IMMEDIATE")
 		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy {
 			return err
 		}
+		if w.warned.due() {
+			w.log.Warn("another process keeps SQLite's file locked", "path", w.path)
+		}
+		if !slices.ContainsFunc(batch, waits) {
+			return err
+		}
 	}
-	return fmt.Errorf("another process has been writing to %s for %v: %w", w.path, lockAttempts*busyTimeout, err)
+}
+
+// committed counts, and wakes the checkpointer once enough was changed.
+func (w *sqliteWriter) committed() {
+	w.stats.commits.Add(1)
+	if w.rows < checkpointRows {
+		return
+	}
+	w.rows = 0
+	select {
+	case w.grown <- struct{}{}:
+	default: // it has been told
+	}
 }
 
 // savepoint runs one job so that its failure takes back nothing but its own work.
@@ -166,18 +201,9 @@ func (w *sqliteWriter) protect(verb func(tx) error) (err error) {
 		}
 	}()
 	t := &sqliteTx{conn: w.conn, stats: w.stats}
+	defer func() { w.rows += t.rows }()
 	if err := verb(t); err != nil {
 		return err
 	}
 	return t.err
-}
-
-// shortenLog writes a log that grew too long back into the database and truncates it.
-func (w *sqliteWriter) shortenLog() {
-	if info, err := os.Stat(w.path + "-wal"); err != nil || info.Size() < logLimit {
-		return
-	}
-	if _, err := sqlitePragma(w.conn, "wal_checkpoint(TRUNCATE)"); err != nil {
-		w.log.Warn("shortening SQLite's write-ahead log", "error", err)
-	}
 }

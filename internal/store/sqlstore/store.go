@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usher-id/usher/internal/store"
@@ -24,6 +25,8 @@ type Store struct {
 	db engine
 	counters
 	close sync.Once
+	// purged is what counters.verbs was after the last Purge.
+	purged atomic.Uint64
 }
 
 var _ store.Store = (*Store)(nil)

@@ -56,9 +56,9 @@ func testHistory(f *fixture) {
 	}
 	_, err := f.st.Change(ctx, newID())
 	f.want("unknown change", err, store.ErrNotFound)
-	n, err := f.st.Purge(ctx, at, 5*time.Minute, 100)
+	p, err := f.st.Purge(ctx, at, 5*time.Minute, 100)
 	f.must(err)
-	f.same("purged records and changes", n, 2)
+	f.same("purged records and changes", p.Rows, 2)
 	f.same("changes that are left", len(f.changes(store.ChangeFilter{})), len(want)-1)
 }
 

@@ -164,9 +164,10 @@ func testPurge(f *fixture) {
 	f.must(f.st.Record(ctx, old))
 	f.must(f.st.Record(ctx, recent))
 
-	n, err := f.st.Purge(ctx, f.now.Add(time.Hour), 25*time.Hour, 100)
+	p, err := f.st.Purge(ctx, f.now.Add(time.Hour), 25*time.Hour, 100)
 	f.must(err)
-	f.same("purged", n, 4)
+	f.same("purged, children and delegations too", p.Rows, 8)
+	f.same("more is left", p.More, false)
 	f.want("idle session", f.sessionError(idle.ID), store.ErrNotFound)
 	f.want("expired session", f.sessionError(expired.ID), store.ErrNotFound)
 	f.want("live session", f.sessionError(live.ID), nil)
@@ -178,9 +179,9 @@ func testPurge(f *fixture) {
 		f.must(err)
 		f.same("revoked", standing.Revoked, want)
 	}
-	n, err = f.st.Purge(ctx, f.now.Add(time.Hour), 25*time.Hour, 100)
+	p, err = f.st.Purge(ctx, f.now.Add(time.Hour), 25*time.Hour, 100)
 	f.must(err)
-	f.same("purged again", n, 0)
+	f.same("purged again", p.Rows, 0)
 }
 
 func testPurgeBatches(f *fixture) {
@@ -189,10 +190,41 @@ func testPurgeBatches(f *fixture) {
 		f.must(f.st.RevokeToken(ctx, newID(), f.now, store.Audit{}))
 	}
 	for _, want := range []int{10, 10, 5, 0} {
-		n, err := f.st.Purge(ctx, f.now, time.Hour, 10)
+		p, err := f.st.Purge(ctx, f.now.Add(time.Minute), time.Hour, 10)
 		f.must(err)
-		f.same("purged", n, want)
+		f.same("purged", p.Rows, want)
+		f.same("more is left", p.More, want == 10)
+		if overdue := time.Minute; want > 0 && p.Overdue != overdue {
+			f.Errorf("overdue by %v, want %v", p.Overdue, overdue)
+		}
 	}
+}
+
+// testPurgeLarge: the limit holds for what sessions have, too. A session with more than the limit goes in parts,
+// itself last.
+func testPurgeLarge(f *fixture) {
+	ctx := f.Context()
+	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), nil))
+	acc := f.account()
+	s := f.session(acc)
+	const delegations, limit = 55, 20
+	for range delegations {
+		f.delegation(s, f.client().ID)
+	}
+	small := f.newSession(acc)
+	small.LastUsed = s.LastUsed.Add(time.Second)
+	f.must(f.st.StartSession(ctx, 1, small, nil, nil, store.Audit{}))
+	var rows []int
+	for {
+		p, err := f.st.Purge(ctx, small.LastUsed.Add(small.IdleTimeout), 1000*time.Hour, limit)
+		f.must(err)
+		if rows = append(rows, p.Rows); !p.More {
+			break
+		}
+	}
+	f.same("rows of each transaction", rows, []int{20, 20, 17})
+	f.want("session", f.sessionError(s.ID), store.ErrNotFound)
+	f.want("the other one", f.sessionError(small.ID), store.ErrNotFound)
 }
 
 // testPurgeUsed: one-time values are kept an hour longer than they matter, families and device requests are not.
@@ -206,16 +238,16 @@ func testPurgeUsed(f *fixture) {
 	f.must(f.st.Spend(ctx, value))
 	purge := func(what string, at time.Time, want int) {
 		f.Helper()
-		n, err := f.st.Purge(ctx, at, 1000*time.Hour, 100)
+		p, err := f.st.Purge(ctx, at, 1000*time.Hour, 100)
 		f.must(err)
-		f.same("purged "+what, n, want)
+		f.same("purged "+what, p.Rows, want)
 	}
 	purge("before anything expired", value.Expires, 0)
 	f.wantSpent("a value that expired", f.st.Spend(ctx, value), "proof")
 	purge("device request", device.Expires, 1)
 	_, err := f.st.PollDevice(ctx, device.UserCodeHash, f.now)
 	f.want("purged device request", err, store.ErrNotFound)
-	purge("session", s.LastUsed.Add(s.IdleTimeout), 1)
+	purge("session and delegation", s.LastUsed.Add(s.IdleTimeout), 2)
 	purge("an hour later", value.Expires.Add(time.Hour), 2)
 	f.must(f.st.Spend(ctx, value))
 	purge("the same again, and the family", family.Expires, 2)

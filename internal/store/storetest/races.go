@@ -279,11 +279,11 @@ func racePurge(f *fixture) {
 	counts := make([]int, racers)
 	f.winners(race(racers, func(i int) error {
 		for {
-			n, err := f.st.Purge(f.Context(), past, time.Hour, 20)
-			if err != nil || n == 0 {
+			p, err := f.st.Purge(f.Context(), past, time.Hour, 20)
+			if err != nil || p.Rows == 0 {
 				return err
 			}
-			counts[i] += n
+			counts[i] += p.Rows
 		}
 	}))
 	total := 0

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"audit":                  testAudit,
 		"purge":                  testPurge,
 		"purge in batches":       testPurgeBatches,
+		"purge a large session":  testPurgeLarge,
 		"purge what was used":    testPurgeUsed,
 		"hot reads in one query": testOneQuery,
 		"closed":                 testClosed,
