@@ -158,15 +158,19 @@ func (w *world) accessTokens(n int) ([]string, error) {
 // revocationsPerSecond is more than any run reaches: so many tokens are made before it.
 const revocationsPerSecond = 40_000
 
-// revocation ends a fresh token with each request, as the app that holds it.
 func (w *world) revocation(length time.Duration) work {
+	return w.revocations(int(length.Seconds() * revocationsPerSecond))
+}
+
+// revocations end a fresh token with each of n requests, as the app that holds it.
+func (w *world) revocations(n int) work {
 	var head []byte
 	var tokens []string
 	return work{
 		name: "revocation",
 		prepare: func(t target) (err error) {
 			head = []byte("POST /oauth/v2/oauth-revoke HTTP/1.1\r\nHost: " + t.host + "\r\nOrigin: " + appOrigin + "\r\n")
-			tokens, err = w.accessTokens(int(length.Seconds() * revocationsPerSecond))
+			tokens, err = w.accessTokens(n)
 			return err
 		},
 		request: func(dst []byte, n int) []byte {

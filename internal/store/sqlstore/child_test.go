@@ -36,6 +36,8 @@ func child() int {
 			err = writeForever(s)
 		case "apply":
 			err = applyForever(s)
+		case "limited":
+			err = writeLimited(s)
 		case "unsynced":
 			err = writeUnsynced(s)
 		}

@@ -79,6 +79,25 @@ func (s *Store) FillClients(ctx context.Context, clients []oauth.Client) error {
 	return s.db.analyze(ctx, "client", "client_text")
 }
 
+// FillChildren stores many child sessions fast, as Fill does; parents are their sessions' identifiers.
+func (s *Store) FillChildren(ctx context.Context, children []oauth.ChildSession, parents []oauth.ID) error {
+	at := 0
+	err := inBatches(children, func(part []oauth.ChildSession) error {
+		of := parents[at:]
+		at += len(part)
+		return s.db.write(ctx, func(t tx) error {
+			for i, c := range part {
+				t.do(insertChild, c.CookieHash, c.ID[:], of[i][:], c.ClientID, c.Origin)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return s.db.analyze(ctx, "child_session")
+}
+
 func inBatches[T any](list []T, write func([]T) error) error {
 	for len(list) > 0 {
 		n := min(len(list), fillBatch)
