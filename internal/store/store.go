@@ -54,6 +54,14 @@ type Snapshot struct {
 	Keys     []token.WrappedKey
 }
 
+// Update is what differs between two revisions of the configuration.
+type Update struct {
+	Revision int64
+	Clients  []oauth.Client // created or changed
+	Removed  []string       // the IDs of removed clients
+	Settings *Snapshot      // profile and keys where one of them changed, without clients; else nil
+}
+
 // Configuration is what operators set: clients, profile, keys. Every change raises the revision in
 // its own transaction.
 type Configuration interface {
@@ -61,6 +69,9 @@ type Configuration interface {
 	Revision(ctx context.Context) (int64, error)
 	// Load reads the whole configuration at one revision; ErrNotFound before Bootstrap.
 	Load(ctx context.Context) (Snapshot, error)
+	// LoadSince reads what changed after the given revision: one query where only clients did. known is false where the
+	// store cannot tell (the revision is too old, or a version of usher that records no changes wrote); Load then.
+	LoadSince(ctx context.Context, revision int64) (u Update, known bool, err error)
 	// Bootstrap writes the first profile and keys; where another node was first it does nothing.
 	Bootstrap(ctx context.Context, p oauth.Profile, keys []token.WrappedKey) error
 	// PutClient creates (was 0; ErrConflict if it exists) or replaces the version was. A client that

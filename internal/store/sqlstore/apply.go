@@ -32,6 +32,7 @@ func (s *Store) Apply(ctx context.Context, changes store.Changeset) error {
 		} else {
 			t.do(raiseRevision)
 		}
+		recordRevision(t, configChanges(changes)...)
 		for i, c := range changes.Clients {
 			if c.Remove {
 				t.ask(deleteClientVersion, count, c.Client.ID, c.Was)
@@ -50,6 +51,16 @@ func (s *Store) Apply(ctx context.Context, changes store.Changeset) error {
 		}
 		return nil
 	})
+}
+
+func configChanges(c store.Changeset) (list []configChange) {
+	if c.Profile != nil {
+		list = append(list, configChange{kind: profileChange})
+	}
+	for _, client := range c.Clients {
+		list = append(list, configChange{clientChange, client.Client.ID})
+	}
+	return list
 }
 
 // profileDocument is the stored form of a changed profile.

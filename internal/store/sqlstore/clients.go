@@ -143,6 +143,7 @@ func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a stor
 	return s.db.write(ctx, func(t tx) error {
 		put, found := false, false
 		t.do(raiseRevision)
+		recordRevision(t, configChange{clientChange, c.ID})
 		p.ask(t, func(row) { put = true })
 		if err := t.query(selectClient, func(row) { found = true }, c.ID); err != nil {
 			return err
@@ -163,6 +164,7 @@ func (s *Store) RemoveClient(ctx context.Context, clientID string, a store.Audit
 	return s.db.write(ctx, func(t tx) error {
 		found := false
 		t.do(raiseRevision)
+		recordRevision(t, configChange{clientChange, clientID})
 		if err := t.query(deleteClient, func(row) { found = true }, clientID); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ var (
 	selectClients  = sql(`SELECT doc, version FROM client ORDER BY id`)
 	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped FROM wrapped_key ORDER BY activates, id`)
 
-	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one.
+	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one. recordRevision follows it.
 	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)
 	firstProfile  = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = 1 WHERE id = 1 AND profile IS NULL`)
 	updateProfile = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = profile_version + 1
@@ -117,6 +117,7 @@ func (s *Store) Bootstrap(ctx context.Context, p oauth.Profile, keys []token.Wra
 		if err != nil || first == 0 {
 			return err
 		}
+		recordRevision(t, configChange{kind: profileChange})
 		for _, k := range keys {
 			t.do(insertKey, keyArgs(k)...)
 		}
@@ -148,6 +149,7 @@ func (s *Store) PutProfile(ctx context.Context, p oauth.Profile, was int64, a st
 		if err == nil && n == 0 {
 			err = store.ErrConflict
 		}
+		recordRevision(t, configChange{kind: profileChange})
 		record(t, a)
 		return err
 	})
@@ -160,6 +162,7 @@ var errNotNeeded = errors.New("not needed")
 func (s *Store) AddKey(ctx context.Context, k token.WrappedKey, unlessAfter time.Time, a store.Audit) (bool, error) {
 	err := s.db.write(ctx, func(t tx) error {
 		t.do(raiseRevision)
+		recordRevision(t, configChange{kind: keysChange})
 		n, err := t.exec(insertKeyUnless, append(keyArgs(k), millis(unlessAfter))...)
 		if err == nil && n == 0 {
 			err = errNotNeeded
@@ -177,6 +180,7 @@ func (s *Store) AddKey(ctx context.Context, k token.WrappedKey, unlessAfter time
 func (s *Store) ReplaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		t.do(raiseRevision)
+		recordRevision(t, configChange{kind: keysChange})
 		for _, id := range remove {
 			n, err := t.exec(deleteKey, id)
 			if err != nil {

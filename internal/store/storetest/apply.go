@@ -37,6 +37,7 @@ func testApply(f *fixture) {
 		},
 		Audit: whole,
 	}))
+	f.sameSince("Apply", before)
 	after := f.load()
 	f.same("revision", after.Revision, before.Revision+1)
 	p.Version++

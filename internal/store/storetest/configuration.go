@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -13,6 +15,7 @@ var configurationTests = map[string]func(*fixture){
 	"profile":      testProfile,
 	"add key":      testAddKey,
 	"replace keys": testReplaceKeys,
+	"many changes": testManyChanges,
 }
 
 func (f *fixture) key(activates time.Time) token.WrappedKey {
@@ -44,12 +47,74 @@ func (f *fixture) raises(what string, want error, change func() error) {
 	f.Helper()
 	before, err := f.st.Revision(f.Context())
 	f.must(err)
+	var old store.Snapshot
+	if before > 0 {
+		old = f.load()
+	}
 	f.want(what, change(), want)
+	if before > 0 {
+		f.sameSince(what, old)
+	}
 	after, err := f.st.Revision(f.Context())
 	f.must(err)
 	if raised := after > before; raised != (want == nil) {
 		f.Errorf("%s: revision went from %d to %d", what, before, after)
 	}
+}
+
+// sameSince demands that an old state with what changed since is the state of now.
+func (f *fixture) sameSince(what string, old store.Snapshot) {
+	f.Helper()
+	u, known, err := f.st.LoadSince(f.Context(), old.Revision)
+	f.must(err)
+	if !known {
+		f.Errorf("%s: it is not known what changed", what)
+	}
+	clients := map[string]oauth.Client{}
+	for _, c := range append(old.Clients, u.Clients...) {
+		clients[c.ID] = c
+	}
+	for _, id := range u.Removed {
+		delete(clients, id)
+	}
+	got := store.Snapshot{Revision: u.Revision, Profile: old.Profile, Keys: old.Keys, Clients: []oauth.Client{}}
+	if u.Settings != nil {
+		got.Profile, got.Keys = u.Settings.Profile, u.Settings.Keys
+	}
+	for _, id := range slices.Sorted(maps.Keys(clients)) {
+		got.Clients = append(got.Clients, clients[id])
+	}
+	f.same(what+": what changed since", got, f.load())
+}
+
+// testManyChanges demands that who is too far behind is told to read everything, and who is not, is not.
+func testManyChanges(f *fixture) {
+	ctx := f.Context()
+	before, err := f.st.Revision(ctx)
+	f.must(err)
+	since := func(what string, revision int64, want bool) {
+		f.Helper()
+		_, known, err := f.st.LoadSince(ctx, revision)
+		f.must(err)
+		f.same(what, known, want)
+	}
+	for range 150 {
+		f.client()
+	}
+	since("150 changes", before, true)
+	since("none", before+150, true)
+	since("a revision from the future", before+151, false)
+	many := store.Changeset{}
+	p := f.load().Profile
+	many.Profile = &store.ProfileChange{Profile: p, Was: p.Version}
+	for range 300 {
+		many.Clients = append(many.Clients, store.ClientChange{Client: oauth.Client{ID: newID().String()}})
+	}
+	f.must(f.st.Apply(ctx, many))
+	since("one revision with 301 changes", before+150, false)
+	f.client()
+	since("the revision after it", before+151, true)
+	since("across it", before+149, false)
 }
 
 func testBootstrap(f *fixture) {
