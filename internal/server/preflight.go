@@ -42,7 +42,7 @@ func (s *Server) preflightRedirect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	snap := s.current.Load()
-	back, ok := oauth.ReturnAddress(q.Get("return_to"), func(origin string) bool { return snap.literal[origin] })
+	back, ok := oauth.ReturnAddress(q.Get("return_to"), snap.lists)
 	if !ok {
 		s.noWayBack(w)
 		return

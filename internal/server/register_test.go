@@ -304,7 +304,7 @@ func TestAnotherNodeKnowsARegisteredClientAtItsAddressAtOnce(t *testing.T) {
 	a := w.registers(goodRegistration)
 	other := w.server.current.Load()
 	stale := *other
-	stale.revision, stale.clients = 0, map[string]*oauth.Client{}
+	stale.revision, stale.clients = 0, map[string]known{}
 	w.server.current.Store(&stale)
 	w.send("GET", a["registration_client_uri"].(string), a["registration_access_token"].(string), "").wantStatus(http.StatusOK)
 }

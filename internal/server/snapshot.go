@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
 )
 
@@ -20,17 +22,23 @@ import (
 const refreshEvery = time.Second
 
 // snapshot is the configuration at one revision, with all that follows from it: nothing here is computed
-// again for a request.
+// again for a request. It never changes; the next one shares with it what stayed the same.
 type snapshot struct {
 	revision  int64
 	profile   oauth.Profile
-	clients   map[string]*oauth.Client // enabled ones and disabled ones
-	literal   map[string]bool          // origins that an enabled client lists literally
-	patterns  []*oauth.Client          // enabled clients with an origin pattern, or one on trial
-	trialEnds time.Time                // the first of them; zero where nothing is on trial
+	clients   map[string]known    // by ID, enabled ones and disabled ones
+	literal   map[string][]string // the enabled clients that list an origin literally
+	patterns  []*oauth.Client     // enabled clients with an origin pattern, or one on trial
+	trialEnds time.Time           // the first of them; zero where nothing is on trial
 	ring      *token.Ring
 	discovery []byte
 	jwks      []byte
+}
+
+// known is a client and the origins that it was configured with: while one is on trial, the client allows that as well.
+type known struct {
+	*oauth.Client
+	listed []oauth.OriginPattern
 }
 
 // renewal is the state of renewing the snapshot.
@@ -41,47 +49,133 @@ type renewal struct {
 	skewed  atomic.Bool
 }
 
-// refresh reads the configuration and puts it in force, one at a time, so that no older one follows a newer.
+// refresh puts the newest configuration in force, one at a time, so that no older one follows a newer.
 func (s *Server) refresh(ctx context.Context) error {
 	s.renewal.reading.Lock()
 	defer s.renewal.reading.Unlock()
-	loaded, err := s.Store.Load(ctx)
+	next, err := s.nextSnapshot(ctx)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	ring, err := token.NewRing(loaded.Keys, s.Master, s.issuer)
-	if known := s.current.Load(); errors.Is(err, token.ErrMaster) && known != nil {
-		// The master key was changed under a node that runs: the keys that it knows stay good until they rotate.
-		s.Logger.Error("the keys are wrapped under another master key now; start this node again with it", "error", err)
-		ring, err = known.ring, nil
-	}
-	if err != nil {
-		return err
-	}
-	snap := &snapshot{
-		revision: loaded.Revision, profile: loaded.Profile, ring: ring,
-		clients: make(map[string]*oauth.Client, len(loaded.Clients)), literal: map[string]bool{},
-		jwks: ring.JWKS(s.Now()),
-	}
-	for i := range loaded.Clients {
-		snap.add(&loaded.Clients[i], s.Now())
-	}
-	if snap.discovery, err = json.MarshalIndent(s.metadata(snap), "", "  "); err != nil {
-		return err
-	}
-	s.current.Store(snap)
+	s.current.Store(next)
 	return nil
 }
 
+// nextSnapshot reads what changed since the current snapshot, or everything where that is not known.
+func (s *Server) nextSnapshot(ctx context.Context) (*snapshot, error) {
+	if current := s.current.Load(); current != nil {
+		u, complete, err := s.Store.LoadSince(ctx, current.revision)
+		if err != nil {
+			return nil, err
+		}
+		if complete {
+			return s.updated(current, u)
+		}
+	}
+	loaded, err := s.Store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	none := &snapshot{clients: make(map[string]known, len(loaded.Clients)), literal: map[string][]string{}}
+	return s.updated(none, store.Update{Revision: loaded.Revision, Clients: loaded.Clients, Settings: &loaded})
+}
+
+// updated is the snapshot that follows one by an update.
+func (s *Server) updated(snap *snapshot, u store.Update) (*snapshot, error) {
+	now := s.Now()
+	next := snap.withClients(u, now)
+	if u.Settings != nil {
+		var err error
+		next.profile = u.Settings.Profile
+		if next.ring, err = s.ringOf(u.Settings.Keys); err != nil {
+			return nil, err
+		}
+		if next.discovery, err = json.MarshalIndent(s.metadata(next), "", "  "); err != nil {
+			return nil, err
+		}
+	}
+	next.jwks = next.ring.JWKS(now)
+	return next, nil
+}
+
+// ringOf opens the keys. Where the master key was changed under a node that runs, the keys that it knows stay good until
+// they rotate.
+func (s *Server) ringOf(keys []token.WrappedKey) (*token.Ring, error) {
+	ring, err := token.NewRing(keys, s.Master, s.issuer)
+	if current := s.current.Load(); errors.Is(err, token.ErrMaster) && current != nil {
+		s.Logger.Error("the keys are wrapped under another master key now; start this node again with it", "error", err)
+		return current.ring, nil
+	}
+	return ring, err
+}
+
+// withClients is a copy of the snapshot with the clients as the update has them, and without trials that are over.
+func (snap *snapshot) withClients(u store.Update, now time.Time) *snapshot {
+	next := *snap
+	next.revision = u.Revision
+	next.clients, next.literal = maps.Clone(snap.clients), maps.Clone(snap.literal)
+	changed := make(map[string]*oauth.Client, len(u.Clients)+len(u.Removed))
+	for _, c := range snap.patterns {
+		if c.TrialOrigin != "" { // its trial may be over by now
+			again := *c
+			again.AllowedOrigins = snap.clients[c.ID].listed
+			changed[c.ID] = &again
+		}
+	}
+	for i := range u.Clients {
+		changed[u.Clients[i].ID] = &u.Clients[i]
+	}
+	for _, id := range u.Removed {
+		changed[id] = nil
+	}
+	next.drop(changed)
+	next.trialEnds = time.Time{}
+	for _, c := range changed {
+		if c != nil {
+			next.add(c, now)
+		}
+	}
+	return &next
+}
+
+// drop takes clients out. What other snapshots hold is replaced, never changed.
+func (snap *snapshot) drop(changed map[string]*oauth.Client) {
+	for id := range changed {
+		was, ok := snap.clients[id]
+		delete(snap.clients, id)
+		if !ok || was.Disabled {
+			continue
+		}
+		for _, o := range was.listed {
+			snap.unlist(string(o), id)
+		}
+	}
+	snap.patterns = slices.DeleteFunc(slices.Clone(snap.patterns), func(c *oauth.Client) bool {
+		_, is := changed[c.ID]
+		return is
+	})
+}
+
+// unlist is for an origin that the client listed, and does nothing for a pattern.
+func (snap *snapshot) unlist(origin, clientID string) {
+	others := slices.DeleteFunc(slices.Clone(snap.literal[origin]), func(id string) bool { return id == clientID })
+	if len(others) == 0 {
+		delete(snap.literal, origin)
+	} else {
+		snap.literal[origin] = others
+	}
+}
+
 func (snap *snapshot) add(c *oauth.Client, now time.Time) {
-	snap.clients[c.ID] = c
+	snap.clients[c.ID] = known{c, c.AllowedOrigins}
 	if c.Disabled {
 		return
 	}
 	pattern := false
 	for _, o := range c.AllowedOrigins {
 		if o.IsLiteral() {
-			snap.literal[string(o)] = true
+			// An older snapshot may share the array, but sees no more of it than it did.
+			snap.literal[string(o)] = append(snap.literal[string(o)], c.ID)
 		} else {
 			pattern = true
 		}
@@ -108,14 +202,14 @@ func (snap *snapshot) addTrial(c *oauth.Client, now time.Time) bool {
 
 // client returns an enabled client; a disabled one is as good as unknown.
 func (snap *snapshot) client(id string) (*oauth.Client, bool) {
-	c, ok := snap.clients[id]
-	return c, ok && !c.Disabled
+	k, ok := snap.clients[id]
+	return k.Client, ok && !k.Disabled
 }
 
 // client is that of the snapshot. One that registered by itself may have done so at another node a moment ago: where its
 // name is not known, the store is asked whether there is a newer snapshot.
 func (s *Server) client(ctx context.Context, snap *snapshot, id string) (c *oauth.Client, ok bool, refused *oauth.Error) {
-	if snap.clients[id] == nil && strings.HasPrefix(id, manage.RegisteredPrefix) {
+	if _, known := snap.clients[id]; !known && strings.HasPrefix(id, manage.RegisteredPrefix) {
 		if err := s.refreshIfChanged(ctx); err != nil {
 			return nil, false, oauth.Internal(err)
 		}
@@ -125,13 +219,13 @@ func (s *Server) client(ctx context.Context, snap *snapshot, id string) (c *oaut
 	return c, ok, nil
 }
 
+// lists tells whether some enabled client lists the origin literally.
+func (snap *snapshot) lists(origin string) bool { return len(snap.literal[origin]) > 0 }
+
 // literalOrigin validates an origin that some enabled client lists literally.
 func (snap *snapshot) literalOrigin(origin string) oauth.ValidOrigin {
-	if !snap.literal[origin] {
-		return oauth.ValidOrigin{}
-	}
-	for _, c := range snap.clients {
-		if o, ok := c.MatchOrigin(origin); ok && !c.Disabled {
+	for _, id := range snap.literal[origin] {
+		if o, ok := snap.clients[id].MatchOrigin(origin); ok {
 			return o
 		}
 	}

@@ -110,11 +110,11 @@ func (s *Server) admitChild(w http.ResponseWriter, r *http.Request, v *visit, he
 // kept is where the session of the answer is to be found by the app's page when it is loaded again.
 func (v *visit) kept(r *http.Request) oauth.Kept {
 	switch {
-	case v.frameCookies == nil, *v.frameCookies && !v.snap.literal[v.origin.String()]: // to such an origin no visit could come back
+	case v.frameCookies == nil, *v.frameCookies && !v.snap.lists(v.origin.String()): // to such an origin no visit could come back
 		return ""
 	case *v.frameCookies, ssoCookie.Read(r) != "":
 		return oauth.KeptInFrame
-	case v.byTicket && v.snap.literal[v.origin.String()]:
+	case v.byTicket && v.snap.lists(v.origin.String()):
 		return oauth.KeptAtServer
 	}
 	return oauth.KeptInTab
@@ -145,7 +145,7 @@ func (v *visit) returns(ticket string) oauth.ValidRedirect {
 // ownPage validates an address of the app that asks: at the origin that is answered, if that is listed literally.
 func (v *visit) ownPage(address string) (oauth.ValidRedirect, bool) {
 	return oauth.ReturnAddress(address, func(origin string) bool {
-		return origin == v.origin.String() && v.snap.literal[origin]
+		return origin == v.origin.String() && v.snap.lists(origin)
 	})
 }
 

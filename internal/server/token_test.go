@@ -183,7 +183,7 @@ func TestRefreshLosesWhatTheClientLost(t *testing.T) {
 		t.Fatalf("scope %q", first.Scope)
 	}
 	w.clock.pass(2 * time.Minute) // payment demands a fresher sign-in than that
-	c := *w.server.current.Load().clients["web"]
+	c := *w.server.current.Load().clients["web"].Client
 	c.Scope = []string{"openid", "read", "payment"}
 	w.changed(w.store.PutClient(t.Context(), c, c.Version, noAudit))
 	if got := w.trade("web", "grant_type", "refresh_token", "refresh_token", first.Refresh).granted(t); got.Scope != "openid read" {
