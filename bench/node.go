@@ -92,7 +92,7 @@ func baseURL(address string) string {
 func startNode(binary, folder, address string, w *world, c certificate, further string) (*node, error) {
 	files := map[string]string{
 		"tls.crt": string(c.cert), "tls.key": string(c.key), "master.key": w.master.Encode(),
-		"usher.yaml": fmt.Sprintf("base_url: %s\nlisten: %s\nmetrics_listen: off\ntls_cert_file: %s\ntls_key_file: %s\nmaster_key_file: %s\ndatabase: %q\n%s",
+		"usher.yaml": fmt.Sprintf("base_url: %s\nlisten: %s\nmetrics_listen: off\nshutdown_delay: 0s\ntls_cert_file: %s\ntls_key_file: %s\nmaster_key_file: %s\ndatabase: %q\n%s",
 			baseURL(address), address, filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"), filepath.Join(folder, "master.key"), w.database, further),
 	}
 	for name, text := range files {

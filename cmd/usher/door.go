@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -25,10 +28,14 @@ const (
 // door is an HTTP server and the listeners that it serves.
 type door struct {
 	setting   string // what the operator changes to move it
-	listeners []net.Listener
+	listeners []*drainListener
 	handler   http.Handler
 	tls       *tls.Config // nil for a door without TLS
 	server    *http.Server
+	http2     *http.Server // serves the HTTP/2 connections of server, so that they can be told to go
+	drain     drain
+	serving   sync.WaitGroup
+	closing   atomic.Bool // every answer is the last one on its connection
 }
 
 // openDoor binds an address. For localhost it binds both loopback addresses where the machine has both:
@@ -42,7 +49,7 @@ func openDoor(setting, address string) (*door, error) {
 	if host == "localhost" {
 		hosts = []string{"127.0.0.1", "::1"}
 	}
-	d := &door{setting: setting}
+	d := &door{setting: setting, drain: drain{conns: map[*drainConn]struct{}{}}}
 	for i, host := range hosts {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		if err != nil && i > 0 && !errors.Is(err, syscall.EADDRINUSE) {
@@ -52,7 +59,7 @@ func openDoor(setting, address string) (*door, error) {
 			d.close()
 			return nil, explainListen(err, setting, port)
 		}
-		d.listeners = append(d.listeners, l)
+		d.listeners = append(d.listeners, &drainListener{l.(*net.TCPListener), &d.drain, make(chan struct{})})
 		port = strconv.Itoa(d.port()) // where it was 0, all share the one that was found
 	}
 	return d, nil
@@ -72,19 +79,14 @@ func (d *door) port() int { return d.listeners[0].Addr().(*net.TCPAddr).Port }
 
 // serve starts serving; failed hears of a listener that breaks.
 func (d *door) serve(log *slog.Logger, failed chan<- error) {
-	d.server = &http.Server{
-		Handler:           d.handler,
-		TLSConfig:         d.tls,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		// What lands here is the peers' doing (broken handshakes), so it is not worth more than debug.
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	d.server, d.http2 = d.newServer(log), d.newServer(log)
+	_ = d.http2.Serve(noListener{}) // sets it up
+	d.server.TLSNextProto = d.http2.TLSNextProto
+	if d.tls != nil {
+		d.server.TLSConfig = d.untilClosing(d.tls)
 	}
 	for _, l := range d.listeners {
-		go func() {
+		d.serving.Go(func() {
 			var err error
 			if d.tls != nil {
 				err = d.server.ServeTLS(l, "", "")
@@ -94,16 +96,56 @@ func (d *door) serve(log *slog.Logger, failed chan<- error) {
 			if !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", d.setting, err)
 			}
-		}()
+		})
 	}
 }
 
-// stop takes no new requests and waits for those under way until the context ends, then cuts them off.
-func (d *door) stop(ctx context.Context) error {
-	err := d.server.Shutdown(ctx)
-	if err != nil {
-		_ = d.server.Close()
+// untilClosing is the configuration for connections that are made while the server is not stopping. Those that are made
+// later get HTTP/1.1, where one request can be answered as the last one: with HTTP/2 others might follow it.
+func (d *door) untilClosing(c *tls.Config) *tls.Config {
+	usual, last := c.Clone(), c.Clone()
+	last.NextProtos = []string{"http/1.1"}
+	usual.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if d.closing.Load() && slices.Contains(hello.SupportedProtos, "http/1.1") {
+			return last, nil
+		}
+		return nil, nil
 	}
+	return usual
+}
+
+func (d *door) newServer(log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			d.handler.ServeHTTP(&lastAnswer{w, d}, r)
+		}),
+		ConnState:         d.drain.state,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// What lands here is the peers' doing (broken handshakes), so it is not worth more than debug.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// announceStop tells clients to go elsewhere: with each answer, and on HTTP/2 at once. New connections are still served.
+func (d *door) announceStop() {
+	d.closing.Store(true)
+	_ = d.http2.Shutdown(context.Background()) // it has no listener and waits for nothing
+}
+
+// stop accepts no more than what arrived and answers every request that was received; what is under way when the context
+// ends is cut off, and its error returned.
+func (d *door) stop(ctx context.Context) error {
+	d.announceStop()
+	for _, l := range d.listeners {
+		l.end()
+	}
+	d.serving.Wait()
+	err := d.drain.finish(ctx)
+	_ = d.server.Close()
 	return err
 }
 

@@ -28,6 +28,9 @@ import (
 // maxClockError is how far the clock may be behind something that was made earlier.
 const maxClockError = 30 * time.Second
 
+// metricsGrace is how long the last answers of the metrics listener may take.
+const metricsGrace = time.Second
+
 // node is a running usher: Listen binds its addresses, OpenStore, Unlock and OpenRuntime make it ready, Run
 // serves until the context ends, Close gives everything back. `usher serve` and `usher demo` are both one.
 type node struct {
@@ -170,7 +173,7 @@ func (n *node) OpenRuntime(ctx context.Context) error {
 }
 
 // Run serves until the context ends or a listener breaks, then stops gracefully: it says that it is not
-// ready, takes no new requests, and finishes those under way.
+// ready, and answers every request that it received.
 func (n *node) Run(ctx context.Context) error {
 	tuneGC()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -214,10 +217,13 @@ func (n *node) start(ctx context.Context, failed chan<- error) {
 	}
 }
 
-// stop ends every door but the operator's, which answers (not ready) until the others are done.
+// stop stops every listener but that of the metrics, which answers (not ready) until the others are done.
 func (n *node) stop() error {
 	n.stopping.Store(true)
 	n.Log.Info("stopping", "delay", n.ShutdownDelay.String(), "grace", n.ShutdownGrace.String())
+	for _, d := range n.doors {
+		d.announceStop()
+	}
 	if n.ShutdownDelay > 0 {
 		<-time.After(n.ShutdownDelay)
 	}
@@ -231,11 +237,13 @@ func (n *node) stop() error {
 		}
 	}
 	stopping.Wait()
-	if n.metrics != nil {
-		_ = n.metrics.server.Close()
-	}
 	if errors.Join(errs...) != nil {
 		n.Log.Warn("some requests were cut off: they took longer than shutdown_grace")
+	}
+	if n.metrics != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), metricsGrace)
+		defer cancel()
+		_ = n.metrics.stop(ctx)
 	}
 	n.Log.Info("stopped")
 	return nil

@@ -337,7 +337,7 @@ func TestServeOpensEachDoorOfItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := config.Load(config.Sources{Flags: map[string]string{
-		"listen": "localhost:0", "insecure_plaintext_listener": "localhost:0", "metrics_listen": "localhost:0", "admin_listen": "localhost:0",
+		"listen": "localhost:0", "insecure_plaintext_listener": "localhost:0", "metrics_listen": "localhost:0", "admin_listen": "localhost:0", "shutdown_delay": "0s",
 		"tls_cert_file": path(leafCertFile), "tls_key_file": path(leafKeyFile),
 		"master_key_file": path("master.key"), "database": "sqlite:" + path("usher.db"),
 	}})

@@ -22,7 +22,8 @@ func serveCommand() *cobra.Command {
 environment, then flags, each stronger than the one before. 'usher check-config --example' prints a file with
 every setting. A start on an empty database makes the profile and the keys.
 
-SIGTERM and SIGINT stop it gracefully: /readyz says no, requests under way are finished.`,
+SIGTERM and SIGINT stop it gracefully: /readyz says no, clients are told to go elsewhere for shutdown_delay, and every
+request that was received is answered.`,
 		Example: `  usher keys new-master master.key
   usher serve --config /etc/usher/usher.yaml
   USHER_DATABASE=postgres://usher@db/usher USHER_MASTER_KEY=... usher serve --tls-cert-file tls.crt --tls-key-file tls.key`,

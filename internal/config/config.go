@@ -51,7 +51,7 @@ type Config struct {
 	LogFormat string     `key:"log_format" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel  slog.Level `key:"log_level" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 
-	ShutdownDelay time.Duration `key:"shutdown_delay" default:"0s" help:"How long a stopping node still serves after /readyz says no, so that load balancers notice."`
+	ShutdownDelay time.Duration `key:"shutdown_delay" default:"5s" help:"How long a stopping node still serves after /readyz says no, so that load balancers and clients go elsewhere. Each answer then says that its connection ends."`
 	ShutdownGrace time.Duration `key:"shutdown_grace" default:"15s" help:"How long a stopping node waits for what is under way."`
 	AuditKeepDays int           `key:"audit_keep_days" default:"365" help:"Days after which audit records are deleted."`
 
