@@ -31,10 +31,14 @@ func (n *node) newAdmin(ctx context.Context, runtime http.Handler) (http.Handler
 	for _, s := range n.Settings() {
 		settings = append(settings, pages.Setting(s))
 	}
+	var certificate func() []string
+	if n.certificate != nil {
+		certificate = n.certificate.warnings
+	}
 	var err error
 	n.admin, err = admin.New(ctx, admin.Options{
 		Manager: *n.manager, Runtime: runtime, TrustedProxies: n.TrustedProxies, Settings: settings,
-		Version: buildVersion(), Logger: n.Log, Registry: n.registry,
+		Certificate: certificate, Version: buildVersion(), Logger: n.Log, Registry: n.registry,
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,8 @@ func checkConfigCommand() *cobra.Command {
 		Use:   "check-config",
 		Short: "Say everything that is wrong with a configuration",
 		Long: `Reads the configuration as 'usher serve' would and says everything that is wrong with it, each fault with
-where the value came from and what to do. It opens files, but not the database, and starts nothing.`,
+where the value came from and what to do. It opens files, but not the database, and starts nothing. Certificates that
+expire within 30 days are warnings on standard error, and no faults.`,
 		Example: `  usher check-config --config usher.yaml
   usher check-config --example > usher.yaml`,
 		Args: cobra.NoArgs,
@@ -28,7 +30,12 @@ where the value came from and what to do. It opens files, but not the database, 
 			_, err := fmt.Fprint(cmd.OutOrStdout(), config.Example())
 			return err
 		}
-		err := checkConfig(settings.sources())
+		c, err := checkConfig(settings.sources())
+		for _, v := range c.Validities() {
+			if w := v.Warning(time.Now()); w != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w)
+			}
+		}
 		if *asJSON {
 			faults := config.Faults{}
 			errors.As(err, &faults)
@@ -45,17 +52,17 @@ where the value came from and what to do. It opens files, but not the database, 
 	return cmd
 }
 
-func checkConfig(s config.Sources) error {
+func checkConfig(s config.Sources) (config.Config, error) {
 	c, err := config.Load(s)
 	if err != nil {
-		return err
+		return c, err
 	}
 	text, err := c.MasterKey()
 	if err != nil {
-		return err
+		return c, err
 	}
 	if _, err := token.ParseMaster(text); err != nil {
-		return config.Faults{{Key: "master key", Problem: err.Error()}}
+		return c, config.Faults{{Key: "master key", Problem: err.Error()}}
 	}
-	return nil
+	return c, nil
 }

@@ -232,7 +232,8 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.ca.ensureLeaf(d.Data); err != nil {
 		return err
 	}
-	d.certificate, err = newCertificate(filepath.Join(d.Data, leafCertFile), filepath.Join(d.Data, leafKeyFile), d.Log)
+	d.TLSCertFile, d.TLSKeyFile = filepath.Join(d.Data, leafCertFile), filepath.Join(d.Data, leafKeyFile)
+	d.certificate, err = newCertificate(&d.Config, d.Log)
 	if err != nil {
 		return err
 	}

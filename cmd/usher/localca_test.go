@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -137,44 +135,5 @@ func TestWriteFileIsWholeOrNotAtAll(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
-	}
-}
-
-func TestCertificateIsReadAgainWhenItChanges(t *testing.T) {
-	dir := t.TempDir()
-	ca := newCA(t, dir)
-	if err := ca.issue(dir); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	c, err := newCertificate(filepath.Join(dir, leafCertFile), filepath.Join(dir, leafKeyFile), slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := func() *x509.Certificate {
-		pair, err := c.get(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pair.Leaf
-	}
-	first := served()
-	c.check()
-	if !served().Equal(first) {
-		t.Error("changed without a change")
-	}
-	if err := os.WriteFile(c.certFile, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c.check()
-	if !served().Equal(first) || !strings.Contains(log.String(), "going on with the old one") {
-		t.Errorf("a broken file: %s", log.String())
-	}
-	if err := ca.issue(dir); err != nil {
-		t.Fatal(err)
-	}
-	c.check()
-	if served().Equal(first) {
-		t.Error("the new certificate is not served")
 	}
 }

@@ -140,6 +140,9 @@ func madeBefore(thing string, made time.Time) error {
 func (n *node) OpenRuntime(ctx context.Context) error {
 	n.registry = prometheus.NewRegistry()
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if n.certificate != nil {
+		n.certificate.register(n.registry)
+	}
 	if err := n.ensureAdminClient(ctx); err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (n *node) open(ctx context.Context, master token.Master) error {
 	}
 	if n.door("listen") != nil || n.door("mtls_listen") != nil || n.door("admin_listen") != nil {
 		var err error
-		if n.certificate, err = newCertificate(n.TLSCertFile, n.TLSKeyFile, n.Log); err != nil {
+		if n.certificate, err = newCertificate(&n.Config, n.Log); err != nil {
 			return fmt.Errorf("certificate: %w", err)
 		}
 	}

@@ -43,9 +43,11 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Settings are this node's, for the page that shows them.
 	Settings []pages.Setting
-	Version  string
-	Logger   *slog.Logger
-	Registry *prometheus.Registry
+	// Certificate says what is wrong with the certificate that this node serves; nil where it serves none.
+	Certificate func() []string
+	Version     string
+	Logger      *slog.Logger
+	Registry    *prometheus.Registry
 }
 
 // Admin answers the operators' requests. As the runtime, it keeps nothing that another node would miss.
@@ -80,7 +82,7 @@ func New(ctx context.Context, o Options) (*Admin, error) {
 		Options: o, base: base, proxies: o.TrustedProxies,
 		pages: pages.New(pages.Options{
 			RuntimeURL: o.Manager.BaseURL, AdminURL: o.Manager.AdminURL, Version: o.Version, Settings: o.Settings,
-			Logger: o.Logger, Now: o.Manager.Now,
+			Certificate: o.Certificate, Logger: o.Logger, Now: o.Manager.Now,
 		}),
 		api:       api.New(api.Options{AdminURL: o.Manager.AdminURL, Issuer: o.Manager.Issuer, Settings: o.Settings, Logger: o.Logger}),
 		scim:      &scim.Service{AdminURL: o.Manager.AdminURL, Logger: o.Logger},

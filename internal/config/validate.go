@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
@@ -94,15 +93,6 @@ func (v *validator) mtls() {
 		v.fault("mtls_base_url", "write the host in lower case and leave the default port out", "%q is not in the form in which clients write it", v.MTLSBaseURL)
 	case v.MTLSBaseURL == v.BaseURL:
 		v.fault("mtls_base_url", "give it a host or port of its own", "it is also base_url, where browsers come")
-	}
-	if v.TLSCertFile == "" || v.TLSKeyFile == "" {
-		if !on(v.Listen) { // else it was said
-			v.fault("tls_cert_file", "name both PEM files", "mtls_listen has no certificate and key")
-		}
-		return
-	}
-	if pair, err := tls.LoadX509KeyPair(v.TLSCertFile, v.TLSKeyFile); err == nil && u != nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
-		v.fault("tls_cert_file", "use a certificate for both hosts, or correct mtls_base_url", "the certificate is not for the host of mtls_base_url (%s)", u.Hostname())
 	}
 }
 
@@ -200,33 +190,6 @@ func loopbackHost(host string) bool {
 		return addr.IsLoopback()
 	}
 	return host == "localhost"
-}
-
-func (v *validator) certificate() {
-	if !on(v.Listen) {
-		return
-	}
-	if v.TLSCertFile == "" || v.TLSKeyFile == "" {
-		const fix = "name both PEM files; to try usher out without any, run 'usher demo'"
-		if v.TLSCertFile == "" {
-			v.fault("tls_cert_file", fix, "the TLS listener has no certificate")
-		}
-		if v.TLSKeyFile == "" {
-			v.fault("tls_key_file", fix, "the TLS listener has no private key")
-		}
-		return
-	}
-	pair, err := tls.LoadX509KeyPair(v.TLSCertFile, v.TLSKeyFile)
-	if err != nil {
-		v.fault("tls_cert_file", "name a PEM chain that begins with the server's certificate, and its private key", "certificate and key cannot be used: %v", err)
-		return
-	}
-	if u, err := url.Parse(v.BaseURL); err == nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
-		v.fault("tls_cert_file", "use a certificate for "+u.Hostname()+", or correct base_url", "the certificate is not for the host of base_url (%s)", u.Hostname())
-	}
-	if time.Now().After(pair.Leaf.NotAfter) {
-		v.fault("tls_cert_file", "renew the certificate", "the certificate expired on %s", pair.Leaf.NotAfter.Format(time.DateOnly))
-	}
 }
 
 func (v *validator) proxies() {

@@ -93,7 +93,14 @@ func (p *Pages) health(c *route.Call) []healthRow {
 	} else if drift := there.Sub(begun).Abs(); drift > maxDrift {
 		clock = healthRow{"Clock", "It is " + seconds(int(drift/time.Second)) + " off the database's: set both by NTP.", false}
 	}
-	return []healthRow{database, clock, p.keyHealth(c)}
+	rows := []healthRow{database, clock, p.keyHealth(c)}
+	if p.Certificate == nil {
+		return rows
+	}
+	if wrong := p.Certificate(); len(wrong) > 0 {
+		return append(rows, healthRow{"Certificate", "Of the node that shows this page: " + strings.Join(wrong, "; ") + ".", false})
+	}
+	return append(rows, healthRow{"Certificate", "That of this node is good for more than 30 days.", true})
 }
 
 func (p *Pages) keyHealth(c *route.Call) healthRow {

@@ -19,8 +19,10 @@ type Options struct {
 	Version string
 	// Settings are this node's, as people read them.
 	Settings []Setting
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Certificate says what is wrong with the certificate that this node serves; nil where it serves none.
+	Certificate func() []string
+	Logger      *slog.Logger
+	Now         func() time.Time
 }
 
 // Setting is one setting of this node. A secret's value is never in it.
