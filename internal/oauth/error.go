@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -75,8 +76,18 @@ func brief(s string) string {
 	return s[:most] + "..."
 }
 
-// Internal wraps anything unforeseen: the client learns no more than that it happened.
+// ErrUnavailable is in the chain of a cause that passes by itself, such as a database that is away.
+var ErrUnavailable = errors.New("temporarily unavailable")
+
+// Internal wraps anything unforeseen: the client learns no more than that it happened, or that it may
+// try again (RFC 6749 §4.1.2.1).
 func Internal(cause error) *Error {
+	if errors.Is(cause, ErrUnavailable) {
+		return &Error{
+			Code: TemporarilyUnavailable, Cause: cause,
+			Description: "The service is temporarily unavailable. Try again in a moment.",
+		}
+	}
 	return &Error{Code: ServerError, Description: "The server met an unexpected condition.", Cause: cause}
 }
 

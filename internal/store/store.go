@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -27,8 +28,35 @@ var (
 	ErrEnded = errors.New("ended")
 	// ErrUnavailable: the database cannot serve this now (unreachable, silent, read-only, full, overloaded).
 	// Nothing was changed, or nobody knows; the same request may succeed in a moment.
-	ErrUnavailable = errors.New("the database is temporarily unavailable")
+	ErrUnavailable = fmt.Errorf("the database is %w", oauth.ErrUnavailable)
 )
+
+// UnavailableError is an ErrUnavailable that says which kind of trouble it is.
+type UnavailableError struct {
+	// Why is a few words without addresses or names, such as "read-only".
+	Why   string
+	Cause error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("%v (%s): %v", ErrUnavailable, e.Why, e.Cause)
+}
+
+// Is makes it an ErrUnavailable, and for the core a cause that passes.
+func (e *UnavailableError) Is(target error) bool {
+	return target == ErrUnavailable || target == oauth.ErrUnavailable
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Cause }
+
+// WhyUnavailable is the kind of trouble behind an ErrUnavailable, in a few words that anybody may read.
+func WhyUnavailable(err error) string {
+	var e *UnavailableError
+	if errors.As(err, &e) {
+		return e.Why
+	}
+	return "does not answer"
+}
 
 // Store is all of it; one value serves a whole process.
 type Store interface {

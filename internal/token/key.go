@@ -129,8 +129,9 @@ func unwrap(k WrappedKey, m Master) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(k.Wrapped) < aead.NonceSize() {
-		return nil, fmt.Errorf("key %s: %w", k.ID, ErrMaster)
+	if len(k.Wrapped) <= aead.NonceSize()+aead.Overhead() {
+		// No master key opens this, and none is to blame: the row was cut short or read wrongly.
+		return nil, fmt.Errorf("key %q: its stored form is damaged: restore the database from a backup", k.ID)
 	}
 	secret, err := aead.Open(nil, k.Wrapped[:aead.NonceSize()], k.Wrapped[aead.NonceSize():], wrapData(k))
 	if err != nil {

@@ -3,9 +3,13 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/usher-id/usher/internal/store"
 )
+
+// perClient is how much longer a change of many clients may take for each of them.
+const perClient = 5 * time.Millisecond
 
 // Apply makes all changes or none. Nothing waits for an answer before the end: of thousands of clients each would cost
 // a round trip.
@@ -21,6 +25,8 @@ func (s *Store) Apply(ctx context.Context, changes store.Changeset) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := patient(ctx, callLimit+time.Duration(len(changes.Clients))*perClient)
+	defer cancel()
 	return s.db.write(ctx, func(t tx) error {
 		made := 0
 		count := func(row) { made++ }

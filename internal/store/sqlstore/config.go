@@ -40,8 +40,13 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 	return revision, nil
 }
 
+// loadLimit is enough for tens of thousands of clients.
+const loadLimit = 15 * time.Second
+
 // Load reads the whole configuration at one revision.
 func (s *Store) Load(ctx context.Context) (store.Snapshot, error) {
+	ctx, cancel := patient(ctx, loadLimit)
+	defer cancel()
 	var clients []document
 	snapshot, err := s.snapshot(ctx, func(t tx) error {
 		clients = nil

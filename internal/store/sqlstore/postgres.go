@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -23,6 +22,7 @@ import (
 
 // postgresEngine is a pool for transactions beside two pipelines: one that reads and one that appends.
 type postgresEngine struct {
+	dial    *dialer
 	pool    *pgxpool.Pool
 	reads   *pipeline
 	appends *pipeline
@@ -35,39 +35,72 @@ const (
 	// make the batches smaller.
 	readConnections   = 2
 	appendConnections = 1
-	// answerTimeout bounds the wait for a database that stopped answering.
-	answerTimeout  = 15 * time.Second
-	connectTimeout = 5 * time.Second
+	// callLimit bounds a call whose context sets no other deadline: waiting for a connection, all statements
+	// and all further attempts. Requests are answered within 5 s, and this is most of it.
+	callLimit = 4 * time.Second
+	// idleAnswer is how long a connection that was idle may take to answer before another one is tried:
+	// what lies in between may have dropped it without a word.
+	idleAnswer = time.Second
+	idleAfter  = time.Second
 )
 
 func openPostgres(ctx context.Context, url string, stats *counters, log *slog.Logger) (engine, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := postgresConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("the URL is not understood: %s", oneLine(err))
+		return nil, errors.New(hidden(err.Error(), url))
 	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named {
-		config.ConnConfig.RuntimeParams["application_name"] = "usher"
+	e := &postgresEngine{dial: &dialer{config: config.ConnConfig}, stats: stats, log: log}
+	if err := e.dial.inspect(ctx); err != nil {
+		return nil, explainPostgres(err, url)
 	}
 	if err := migratePostgres(ctx, config.ConnConfig); err != nil {
-		return nil, explainPostgres(err)
+		return nil, explainPostgres(err, url)
 	}
-	e := &postgresEngine{stats: stats, log: log}
+	config.ShouldPing = e.isDead
+	config.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
+		e.dial.choose(cc)
+		return nil
+	}
 	if e.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config); err != nil {
-		return nil, explainPostgres(err)
+		return nil, explainPostgres(err, url)
 	}
-	e.reads = startPipeline(config.ConnConfig, readConnections, false, stats, log)
-	e.appends = startPipeline(config.ConnConfig, appendConnections, true, stats, log)
+	e.reads = startPipeline(e.dial, readConnections, false, stats, log)
+	e.appends = startPipeline(e.dial, appendConnections, true, stats, log)
 	if mode, err := e.durability(ctx); err == nil && mode == "off" {
 		log.Warn("PostgreSQL runs with synchronous_commit=off: a crash of the database can undo sign-ins and revocations; set it to on")
 	}
 	return e, nil
 }
 
+// bounded gives a call its deadline: the context's own, or what is left of the request's budget, or
+// callLimit. done takes from the budget what was spent.
+func bounded(ctx context.Context) (limited context.Context, done func()) {
+	limit, budget := callLimit, store.BudgetOf(ctx)
+	if budget != nil {
+		limit = min(limit, budget.Left())
+	} else if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	if budget == nil {
+		return limited, cancel
+	}
+	began := time.Now()
+	return limited, func() {
+		cancel()
+		budget.Spend(time.Since(began))
+	}
+}
+
+// patient is for calls that are long by nature. The deadline is its own, whatever the request's budget.
+func patient(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(store.WithoutBudget(ctx), limit)
+}
+
 // migratePostgres migrates over a connection of its own, which ends with it.
 func migratePostgres(ctx context.Context, config *pgx.ConnConfig) error {
+	config = config.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // poolers know no named statements
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	version := func(ctx context.Context) (int64, error) { return postgresSchema(ctx, db) }
@@ -93,49 +126,13 @@ func postgresConflict(err error) bool {
 	return mayRetry(err)
 }
 
-// postgresCode is the SQLSTATE of an error, empty where it has none.
-func postgresCode(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
-}
-
-// mayRetry tells whether the transaction was undone only because of another one.
-func mayRetry(err error) bool {
-	code := postgresCode(err)
-	return code == "40001" || code == "40P01" // serialization_failure, deadlock_detected
-}
-
-// explainPostgres says what an operator can do about an error while opening.
-func explainPostgres(err error) error {
-	var newer *newerSchemaError
-	if errors.As(err, &newer) {
-		return err
-	}
-	switch postgresCode(err) {
-	case "3D000":
-		return fmt.Errorf("there is no such database: create it (createdb), or correct the URL (%s)", oneLine(err))
-	case "28P01", "28000":
-		return fmt.Errorf("the user may not sign in: correct user and password in the URL (%s)", oneLine(err))
-	case "42501":
-		return fmt.Errorf("the user may not create tables: grant it CREATE on the schema (%s)", oneLine(err))
-	}
-	var unreachable *pgconn.ConnectError
-	if errors.As(err, &unreachable) {
-		return fmt.Errorf("it cannot be reached: check that it runs and that the URL is right (%s)", oneLine(err))
-	}
-	return errors.New(oneLine(err))
-}
-
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
-
 func (e *postgresEngine) read(ctx context.Context, s *statement, scan func(row), args ...any) error {
 	if !storable(args) {
 		return nil
 	}
 	e.stats.count(s)
+	ctx, done := bounded(ctx)
+	defer done()
 	return e.reads.run(ctx, []call{{s, args, scan}})
 }
 
@@ -154,6 +151,8 @@ func (e *postgresEngine) appending(ctx context.Context, verb func(tx) error) err
 	if err := verb(t); err != nil || len(t.calls) == 0 {
 		return err
 	}
+	ctx, done := bounded(ctx)
+	defer done()
 	return e.appends.run(ctx, t.calls)
 }
 
@@ -175,13 +174,17 @@ const retryLimit = 50
 
 // retry runs the verb until it is not undone for reasons that have nothing to do with it.
 func (e *postgresEngine) retry(ctx context.Context, begin string, verb func(tx) error) error {
+	ctx, done := bounded(ctx)
+	defer done()
+	stale := 0
 	for attempt := 1; ; attempt++ {
 		again, err := e.attempt(ctx, begin, verb)
-		if !again || attempt == retryLimit {
-			return err
+		if isStale(err) {
+			stale++
+			again = stale == 1 // what is refused on a fresh connection too is refused
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
+		if !again || attempt == retryLimit || pause(ctx, attempt) != nil {
+			return unavailable(err, false)
 		}
 	}
 }
@@ -202,10 +205,10 @@ func pause(ctx context.Context, attempt int) error {
 func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx) error) (again bool, err error) {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
-		return false, err
+		return false, unavailable(err, ctx.Err() == nil)
 	}
 	defer conn.Release()
-	setDeadline(conn.Conn())
+	setDeadline(ctx, conn.Conn())
 	t := &postgresTx{ctx: ctx, conn: conn.Conn(), begin: begin, stats: e.stats}
 	defer func() {
 		if p := recover(); p != nil {
@@ -215,6 +218,7 @@ func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx
 		if err != nil {
 			again = mayRetry(err) || conn.Conn().IsClosed() && !t.committing
 			t.rollback()
+			e.dropIfBroken(conn.Conn(), err)
 		}
 		clearDeadline(conn.Conn())
 	}()
@@ -224,15 +228,52 @@ func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx
 	return false, t.commit()
 }
 
+// dropIfBroken throws the connection away, and all that idle beside it, where the error says that the
+// database is in trouble: what is connected anew finds it as it then is.
+func (e *postgresEngine) dropIfBroken(conn *pgx.Conn, err error) {
+	if losesStatements(err) && !e.dial.unnamed.Swap(true) {
+		e.log.Info("a pooler is between usher and PostgreSQL: statements are sent without names from now on")
+	}
+	if isStale(err) || isAway(err) {
+		closeNow(conn)
+		e.pool.Reset()
+	}
+}
+
+// isDead tells the pool to throw away a connection that was idle and does not answer: whatever lies
+// between may have dropped it without a word, and then the others, too.
+func (e *postgresEngine) isDead(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	if p.IdleDuration <= idleAfter {
+		return false
+	}
+	p.Conn.PgConn().Conn().SetDeadline(time.Now().Add(idleAnswer))
+	if p.Conn.Ping(context.Background()) == nil {
+		clearDeadline(p.Conn)
+		return false
+	}
+	closeNow(p.Conn)
+	e.pool.Reset()
+	return true // the pool's own ping finds it closed
+}
+
 // setDeadline bounds all that happens on the connection until clearDeadline. It costs nothing, while
-// a context with a deadline would cost a goroutine a statement.
-func setDeadline(conn *pgx.Conn) {
-	conn.PgConn().Conn().SetDeadline(time.Now().Add(answerTimeout))
+// watching the context would cost a goroutine a statement.
+func setDeadline(ctx context.Context, conn *pgx.Conn) {
+	at, _ := ctx.Deadline() // bounded has seen to it that there is one
+	conn.PgConn().Conn().SetDeadline(at)
 }
 
 func clearDeadline(conn *pgx.Conn) {
 	if !conn.IsClosed() {
 		conn.PgConn().Conn().SetDeadline(time.Time{})
+	}
+}
+
+// closeNow closes a connection without waiting for the other side.
+func closeNow(conn *pgx.Conn) {
+	if !conn.IsClosed() {
+		conn.PgConn().Conn().SetDeadline(time.Now().Add(100 * time.Millisecond))
+		conn.Close(context.Background())
 	}
 }
 
@@ -257,14 +298,30 @@ func (e *postgresEngine) durability(ctx context.Context) (string, error) {
 	return value, nil
 }
 
+// analyzeLimit is long enough for big tables; nobody waits for it.
+const analyzeLimit = time.Minute
+
 func (e *postgresEngine) analyze(ctx context.Context, tables ...string) error {
+	ctx, cancel := patient(ctx, analyzeLimit)
+	defer cancel()
 	_, err := e.pool.Exec(ctx, "ANALYZE "+strings.Join(tables, ", "))
-	return err
+	return unavailable(err, false)
 }
 
+// closeLimit bounds the wait for connections that do not hear that they are to end.
+const closeLimit = callLimit + time.Second
+
 func (e *postgresEngine) close() error {
-	e.appends.close()
-	e.reads.close()
-	e.pool.Close()
+	closed := make(chan struct{})
+	go func() {
+		e.appends.close()
+		e.reads.close()
+		e.pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeLimit):
+	}
 	return nil
 }

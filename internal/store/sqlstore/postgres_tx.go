@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"math"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -74,7 +72,7 @@ func (t *postgresTx) commit() error {
 // many rows the last statement changed. A statement that is the whole transaction needs no frame.
 func (t *postgresTx) send(commit bool) (int64, error) {
 	if err := t.ctx.Err(); err != nil {
-		return 0, err
+		return 0, unavailable(err, false)
 	}
 	if t.ended {
 		return 0, errors.New("a statement follows the last one")
@@ -107,7 +105,7 @@ func (t *postgresTx) send(commit bool) (int64, error) {
 			t.stats.commits.Add(1)
 		}
 	}
-	return n, err
+	return n, unavailable(err, t.conn.IsClosed())
 }
 
 // rollback leaves the connection ready for the next verb; a broken one the pool throws away.
@@ -149,10 +147,15 @@ func readCall(results pgx.BatchResults, scan func(row)) (int64, error) {
 		return 0, err
 	}
 	defer rows.Close() // also when scan panics
+	r := &postgresRow{fields: rows.FieldDescriptions()}
 	for rows.Next() {
-		scan(postgresRow(rows.RawValues()))
+		r.values = rows.RawValues()
+		scan(r)
 	}
 	rows.Close()
+	if r.err != nil {
+		return 0, r.err
+	}
 	return rows.CommandTag().RowsAffected(), rows.Err()
 }
 
@@ -174,25 +177,3 @@ var errOnlyAppends = errors.New("a verb that only appends asked for an answer")
 func (t *recorder) exec(*statement, ...any) (int64, error)    { return 0, errOnlyAppends }
 func (t *recorder) query(*statement, func(row), ...any) error { return errOnlyAppends }
 func (t *recorder) last(*statement, func(row), ...any) error  { return errOnlyAppends }
-
-// postgresRow is a row in the binary format, which pgx asks for with every type that is stored here.
-type postgresRow [][]byte
-
-func (r postgresRow) int(i int) int64 {
-	if len(r[i]) != 8 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(r[i]))
-}
-
-func (r postgresRow) float(i int) float64   { return math.Float64frombits(uint64(r.int(i))) }
-func (r postgresRow) text(i int) string     { return string(r[i]) }
-func (r postgresRow) null(i int) bool       { return r[i] == nil }
-func (r postgresRow) read(i int, to []byte) { copy(to, r[i]) }
-
-func (r postgresRow) bytes(i int) []byte {
-	if r[i] == nil {
-		return nil
-	}
-	return append([]byte{}, r[i]...)
-}

@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/usher-id/usher/internal/store"
 )
@@ -10,8 +10,9 @@ import (
 // writable commits a change of the probe row. A standby, a read-only default and a full disk all answer
 // reads, so only a commit tells.
 func (e *postgresEngine) writable(ctx context.Context) error {
-	if err := e.write(ctx, writeProbe); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	err := e.write(ctx, writeProbe)
+	if err == nil || errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) {
+		return err
 	}
-	return nil
+	return &store.UnavailableError{Why: "writing fails", Cause: err}
 }

@@ -38,13 +38,40 @@ func parseURL(s string) (target, error) {
 		}
 		return target{sqliteDialect, rest, "sqlite:" + rest}, nil
 	case "postgres", "postgresql":
-		u, err := url.Parse(s)
-		if err != nil || u.Opaque != "" {
+		shown, ok := withoutUser(s)
+		if !ok {
 			// The error of url.Parse would show the URL and so the password.
 			return target{}, errors.New("database URL: not a valid postgres:// URL; special characters in its password are written as %XX")
 		}
-		shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-		return target{postgresDialect, s, shown.String()}, nil
+		return target{postgresDialect, s, shown}, nil
 	}
 	return target{}, errors.New("database URL: it begins with sqlite: or postgres://, for example sqlite:/var/lib/usher/usher.db")
+}
+
+// withoutUser checks a PostgreSQL URL, which may name several hosts, and returns scheme, hosts and path.
+func withoutUser(s string) (shown string, ok bool) {
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		return "", false
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	authority, rest := rest[:end], rest[end:]
+	user, hosts := "", authority
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		user, hosts = authority[:at+1], authority[at+1:]
+	}
+	for i, host := range strings.Split(hosts, ",") {
+		// Each host alone makes a URL as others are. An @ in the path is the rest of a password with a slash.
+		u, err := url.Parse(scheme + "://" + user + host + rest)
+		if err != nil || u.Opaque != "" || strings.Contains(u.Path, "@") {
+			return "", false
+		}
+		if i == 0 {
+			shown = (&url.URL{Scheme: u.Scheme, Path: u.Path}).EscapedPath()
+		}
+	}
+	return scheme + "://" + hosts + shown, true
 }
