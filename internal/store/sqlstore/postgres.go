@@ -56,7 +56,7 @@ func openPostgres(ctx context.Context, url string, stats *counters, log *slog.Lo
 	if err := migratePostgres(ctx, config.ConnConfig); err != nil {
 		return nil, explainPostgres(err, url)
 	}
-	config.ShouldPing = e.isDead
+	config.ShouldPing = noteIdle
 	config.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
 		e.dial.choose(cc)
 		return nil
@@ -203,11 +203,10 @@ func pause(ctx context.Context, attempt int) error {
 // attempt runs the verb once. It may be run again where it lost against another transaction, and where
 // the connection broke before the commit was under way.
 func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx) error) (again bool, err error) {
-	conn, err := e.pool.Acquire(ctx)
+	conn, err := e.acquire(ctx)
 	if err != nil {
-		return false, unavailable(err, ctx.Err() == nil)
+		return false, err
 	}
-	defer conn.Release()
 	setDeadline(ctx, conn.Conn())
 	t := &postgresTx{ctx: ctx, conn: conn.Conn(), begin: begin, stats: e.stats}
 	defer func() {
@@ -218,9 +217,8 @@ func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx
 		if err != nil {
 			again = mayRetry(err) || conn.Conn().IsClosed() && !t.committing
 			t.rollback()
-			e.dropIfBroken(conn.Conn(), err)
 		}
-		clearDeadline(conn.Conn())
+		e.giveBack(conn, err)
 	}()
 	if err := verb(t); err != nil {
 		return false, err
@@ -228,32 +226,57 @@ func (e *postgresEngine) attempt(ctx context.Context, begin string, verb func(tx
 	return false, t.commit()
 }
 
-// dropIfBroken throws the connection away, and all that idle beside it, where the error says that the
-// database is in trouble: what is connected anew finds it as it then is.
-func (e *postgresEngine) dropIfBroken(conn *pgx.Conn, err error) {
-	if losesStatements(err) && !e.dial.unnamed.Swap(true) {
-		e.log.Info("a pooler is between usher and PostgreSQL: statements are sent without names from now on")
-	}
-	if isStale(err) || isAway(err) {
-		closeNow(conn)
-		e.pool.Reset()
+// acquire takes a connection from the pool. One that was idle has to answer first: whatever lies between
+// may have dropped it without a word, and then the others, too.
+func (e *postgresEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	for {
+		conn, err := e.pool.Acquire(ctx)
+		if err != nil {
+			return nil, unavailable(err, ctx.Err() == nil)
+		}
+		data := conn.Conn().PgConn().CustomData()
+		if data[wasIdle] != true {
+			return conn, nil
+		}
+		conn.Conn().PgConn().Conn().SetDeadline(time.Now().Add(idleAnswer))
+		if conn.Conn().Ping(context.Background()) == nil {
+			delete(data, wasIdle)
+			return conn, nil
+		}
+		e.drop(conn)
 	}
 }
 
-// isDead tells the pool to throw away a connection that was idle and does not answer: whatever lies
-// between may have dropped it without a word, and then the others, too.
-func (e *postgresEngine) isDead(_ context.Context, p pgxpool.ShouldPingParams) bool {
-	if p.IdleDuration <= idleAfter {
-		return false
+// wasIdle marks a connection that has to prove that it still is one.
+const wasIdle = "idle"
+
+// noteIdle is the pool's question whether to ping. The pool's own ping would keep the place of a
+// connection that does not answer for many seconds.
+func noteIdle(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	if p.IdleDuration > idleAfter {
+		p.Conn.PgConn().CustomData()[wasIdle] = true
 	}
-	p.Conn.PgConn().Conn().SetDeadline(time.Now().Add(idleAnswer))
-	if p.Conn.Ping(context.Background()) == nil {
-		clearDeadline(p.Conn)
-		return false
+	return false
+}
+
+// giveBack returns a connection to the pool. Where the error says that the database is in trouble, it is
+// thrown away: what is connected afresh finds the database as it then is.
+func (e *postgresEngine) giveBack(conn *pgxpool.Conn, err error) {
+	if losesStatements(err) && !e.dial.unnamed.Swap(true) {
+		e.log.Info("a pooler is between usher and PostgreSQL: statements are sent without names from now on")
 	}
-	closeNow(p.Conn)
+	if conn.Conn().IsClosed() || isStale(err) || isAway(err) {
+		e.drop(conn)
+		return
+	}
+	clearDeadline(conn.Conn())
+	conn.Release()
+}
+
+// drop throws a connection away, and all that are idle. Its place in the pool is free at once.
+func (e *postgresEngine) drop(conn *pgxpool.Conn) {
+	closeNow(conn.Hijack())
 	e.pool.Reset()
-	return true // the pool's own ping finds it closed
 }
 
 // setDeadline bounds all that happens on the connection until clearDeadline. It costs nothing, while
