@@ -31,6 +31,7 @@ import (
 	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/web"
 )
 
@@ -148,7 +149,7 @@ func (a *Admin) Handler() http.Handler {
 	for _, r := range a.scim.Routes() {
 		mux.Handle(r.Pattern, a.count("scim", a.program(r, a.scim)))
 	}
-	return web.Harden(a.overTLS(a.ownName(a.known(mux))), a.base.Hostname())
+	return web.Harden(a.overTLS(a.ownName(web.InContext(a.known(mux), store.WithBudget))), a.base.Hostname())
 }
 
 func (a *Admin) home(w http.ResponseWriter, r *http.Request) {

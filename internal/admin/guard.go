@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -128,6 +129,11 @@ func writeRefusal(w http.ResponseWriter, contentType string, answer map[string]a
 
 // fault answers where the server failed before any part of it was asked.
 func (a *Admin) fault(w http.ResponseWriter, err error) {
+	if errors.Is(err, store.ErrUnavailable) {
+		a.Logger.Warn("the database is unavailable", "error", err)
+		a.pages.WriteNotice(w, http.StatusServiceUnavailable, pages.Unavailable)
+		return
+	}
 	id := web.NewSecret()[:8]
 	a.Logger.Error("request failed", "log_id", id, "error", err)
 	a.pages.WriteNotice(w, http.StatusInternalServerError, pages.Notice{

@@ -113,6 +113,10 @@ func (a *Admin) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	delegation, err := a.redeem(r, &f, code)
+	if errors.Is(err, store.ErrUnavailable) {
+		a.fault(w, err)
+		return
+	}
 	if err != nil {
 		a.Logger.Warn("an operator's sign-in failed", "error", err)
 		a.signInFailed(w, http.StatusBadGateway, "The server did not accept the sign-in.")
@@ -172,6 +176,9 @@ func (a *Admin) redeem(r *http.Request, f *flow, code string) (delegation oauth.
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return delegation, err
+	}
+	if status == http.StatusServiceUnavailable {
+		return delegation, store.ErrUnavailable // the token endpoint's log line says why
 	}
 	if status != http.StatusOK {
 		return delegation, fmt.Errorf("token endpoint: %d %s: %s", status, answer.Error, answer.Description)

@@ -29,7 +29,12 @@ var codeChallenge = base64.RawURLEncoding.EncodeToString(func() []byte { s := sh
 // newOAuthWorld is a world with all flows switched on, a confidential client "web" and a public client "spa".
 func newOAuthWorld(t testing.TB) *world {
 	t.Helper()
-	w := newWorld(t)
+	return newWorld(t).withOAuth()
+}
+
+// withOAuth adds the clients of the other flows.
+func (w *world) withOAuth() *world {
+	w.t.Helper()
 	w.allowAll()
 	all := []oauth.Capability{oauth.CapCode, oauth.CapImplicit, oauth.CapHybrid, oauth.CapRefresh}
 	scope := []string{"openid", "profile", "email", "read", "payment", "offline_access"}

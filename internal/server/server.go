@@ -258,5 +258,5 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(path, s.wrongMethod(strings.Join(allowed, ", ")))
 	}
 	mux.HandleFunc("/", s.noSuchPage)
-	return web.Harden(s.overTLS(mux), s.base.Hostname())
+	return web.Harden(s.overTLS(web.InContext(mux, store.WithBudget)), s.base.Hostname())
 }

@@ -43,6 +43,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		st, err = s.signedIn(w, r, v, &a.account)
 	}
 	switch {
+	case err != nil && errors.Is(err, oauth.ErrUnavailable):
+		s.askAgain(w, v, username, 0, web.Logged(s.Logger, err)) // what was typed is all that is lost
 	case err != nil && err.Code != oauth.AccessDenied:
 		s.answerError(w, v, err)
 	case err != nil || wait > 0:
@@ -64,13 +66,16 @@ func (s *Server) askAgain(w http.ResponseWriter, v *visit, username string, wait
 		return
 	}
 	status, text := http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Try again in %s.", inWords(wait))
-	if problem != nil {
+	switch {
+	case problem != nil && problem.Code == oauth.TemporarilyUnavailable:
+		status, text = http.StatusServiceUnavailable, problem.Description
+	case problem != nil:
 		status, text = http.StatusUnprocessableEntity, problem.Description
-	} else {
+	default:
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	page := v.signInPage(sealed, username)
-	page.Error, page.Fields = text, problem != nil
+	page.Error, page.Fields = text, status == http.StatusUnprocessableEntity
 	web.WritePage(w, s.Logger, status, v.frame(), page)
 }
 

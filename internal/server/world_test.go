@@ -97,7 +97,13 @@ func oneNode(t testing.TB) *world {
 
 func newWorldOf(t testing.TB, two bool) *world {
 	t.Helper()
-	ctx, databaseURL := context.Background(), database(t)
+	return newWorldAt(t, database(t), two)
+}
+
+// newWorldAt starts it on an empty database.
+func newWorldAt(t testing.TB, databaseURL string, two bool) *world {
+	t.Helper()
+	ctx := context.Background()
 	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	st, err := sqlstore.Open(ctx, sqlstore.Options{URL: databaseURL, Logger: log})

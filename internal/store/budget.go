@@ -6,19 +6,23 @@ import (
 	"time"
 )
 
+// RequestLimit is how long one request may wait for the database altogether. Requests are answered
+// within 5 s, whatever state the database is in.
+const RequestLimit = 4 * time.Second
+
 // Budget is what is left of the time that one request may wait for the database.
 type Budget struct{ left atomic.Int64 }
 
 type budgetKey struct{}
 
 // WithBudget returns a context for one request: all calls to the store made with it wait for at most
-// limit altogether, whatever else the request waits for. A context that has a budget keeps it.
-func WithBudget(ctx context.Context, limit time.Duration) context.Context {
+// RequestLimit altogether, whatever else the request waits for. A context that has a budget keeps it.
+func WithBudget(ctx context.Context) context.Context {
 	if BudgetOf(ctx) != nil {
 		return ctx
 	}
 	b := &Budget{}
-	b.left.Store(int64(limit))
+	b.left.Store(int64(RequestLimit))
 	return context.WithValue(ctx, budgetKey{}, b)
 }
 

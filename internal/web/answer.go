@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -43,6 +44,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	h := w.Header()
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = headerNoStore
+	RetryLater(h, status)
 	w.WriteHeader(status)
 	w.Write(body)
 }
@@ -72,6 +74,23 @@ func StatusOf(c oauth.Code) int {
 	return http.StatusBadRequest
 }
 
+// retryAfter is how many seconds a client is asked to wait. A database that returns is used within 3 s.
+const retryAfter = "3"
+
+// RetryLater says when to come back, in an answer of status 503 that does not say so yet (RFC 9110 §10.2.3).
+func RetryLater(h http.Header, status int) {
+	if status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", retryAfter)
+	}
+}
+
+// InContext has every request handled in the context that with makes of its own.
+func InContext(next http.Handler, with func(context.Context) context.Context) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(with(r.Context())))
+	})
+}
+
 // Logged writes a server_error with its cause to the log, under an id that the description then names,
 // so that a user's report can be found.
 func Logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
@@ -86,7 +105,8 @@ func Logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
 	return oauth.Errorf(oauth.ServerError, "The server met an unexpected condition (log id %s).", id)
 }
 
-// AsError turns any error into a protocol error; what is not one is a server_error.
+// AsError turns any error into a protocol error; what is not one is a server_error, or
+// temporarily_unavailable where it passes by itself.
 func AsError(err error) *oauth.Error {
 	var e *oauth.Error
 	if errors.As(err, &e) {

@@ -180,6 +180,8 @@ type Plain struct {
 	Title  string
 	Text   string
 	Detail string
+	// Retry offers to load the page again.
+	Retry bool
 }
 
 func (SignIn) template() (string, string)  { return "signin.html", "Sign in" }
@@ -241,6 +243,7 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 	if out, ok := v.(SignedOut); ok {
 		allowFrames(w.Header(), out.Frames)
 	}
+	RetryLater(w.Header(), status)
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
 }
@@ -265,7 +268,11 @@ func formTarget(to oauth.ValidRedirect) string {
 // whose answer has no validated place to go to.
 func WriteErrorPage(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
 	e = Logged(log, e)
-	WritePage(w, log, StatusOf(e.Code), frameNobody, Plain{
+	page := Plain{
 		Title: "This request cannot be answered", Text: e.Description, Detail: "Error code: " + string(e.Code),
-	})
+	}
+	if e.Code == oauth.TemporarilyUnavailable {
+		page.Title, page.Retry = "Temporarily unavailable", true
+	}
+	WritePage(w, log, StatusOf(e.Code), frameNobody, page)
 }

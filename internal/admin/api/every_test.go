@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store/sqlstore"
+	"github.com/usher-id/usher/internal/store/storetest"
 )
 
 func TestEveryOperationSucceeds(t *testing.T) {
@@ -51,6 +54,28 @@ func TestFaultsOfTheServerHaveALogID(t *testing.T) {
 		}
 		v := w.want(500, one.request)
 		if v["type"] != typeFault || v["log_id"] == "" || strings.Contains(v["detail"].(string), "closed") {
+			t.Errorf("%s: %v", op, v)
+		}
+	}
+}
+
+// TestDatabaseAway: while the database is away every operation says so, and when to come back.
+func TestDatabaseAway(t *testing.T) {
+	w := newWorld(t)
+	all := w.good()
+	proxy := storetest.NewProxy(t, storetest.Postgres(t))
+	st, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: proxy.URL, Logger: slog.New(slog.DiscardHandler)})
+	w.must(err)
+	t.Cleanup(func() { w.must(st.Close()) })
+	proxy.Cut()
+	w.must(w.m.Store.Close())
+	w.m.Store = st
+	for op, one := range all {
+		if _, reads := neverExercised[string(op)+" 503"]; reads {
+			continue
+		}
+		v := w.want(503, one.request)
+		if v["type"] != typeUnavailable || strings.Contains(v["detail"].(string), "refused") {
 			t.Errorf("%s: %v", op, v)
 		}
 	}

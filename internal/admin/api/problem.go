@@ -28,6 +28,7 @@ const (
 	typeMediaType    = "urn:usher:problem:media-type"
 	typeTooLarge     = "urn:usher:problem:too-large"
 	typeMethod       = "urn:usher:problem:method"
+	typeUnavailable  = "urn:usher:problem:unavailable"
 	typeFault        = "urn:usher:problem:fault"
 )
 
@@ -44,6 +45,7 @@ var titles = map[string]string{
 	typeMediaType:    "This content type is not taken here",
 	typeTooLarge:     "The request is too large",
 	typeMethod:       "This method is not offered here",
+	typeUnavailable:  "The database cannot be used right now",
 	typeFault:        "The server met an unexpected condition",
 }
 
@@ -72,6 +74,9 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is there to read it
 	}
 	p := problemOf(r, err)
+	if p != nil && p.Type == typeUnavailable {
+		a.Logger.Warn("the database is unavailable", "path", r.URL.Path, "error", err)
+	}
 	if p == nil {
 		p = &problem{Status: http.StatusInternalServerError, Type: typeFault, LogID: web.NewSecret()[:8]}
 		p.Detail = "The server's log says more under the id " + p.LogID + "."
@@ -111,6 +116,9 @@ func problemOf(r *http.Request, err error) *problem {
 		return &problem{Status: http.StatusForbidden, Type: typeForbidden, Detail: no.Why}
 	case errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound, Type: typeNotFound}
+	case errors.Is(err, store.ErrUnavailable):
+		return &problem{Status: http.StatusServiceUnavailable, Type: typeUnavailable,
+			Detail: "Try again in a moment. Whether a change was made is not certain: read it again first."}
 	case errors.As(err, &large):
 		return &problem{Status: http.StatusRequestEntityTooLarge, Type: typeTooLarge, Detail: "At most " + strconv.FormatInt(large.Limit, 10) + " bytes are taken here."}
 	}
@@ -152,6 +160,7 @@ func write(w http.ResponseWriter, p *problem) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
+	web.RetryLater(h, p.Status)
 	w.WriteHeader(p.Status)
 	w.Write(body)
 }

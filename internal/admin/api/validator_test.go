@@ -22,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/store/storetest"
 )
 
 // document is the OpenAPI document as the tests read it.
@@ -194,12 +195,14 @@ var exercised sync.Map
 var neverExercised = map[string]string{
 	"showSettings 500":       "it reads nothing",
 	"listAuthenticators 500": "it reads nothing",
+	"showSettings 503":       "it reads nothing",
+	"listAuthenticators 503": "it reads nothing",
 	"applyConfiguration 409": "somebody else would have to be faster between plan and change, both within the request",
 	"importCurity 409":       "as applyConfiguration",
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := storetest.Main(m)
 	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" && !fuzzing() {
 		code = reportGaps()
 	}

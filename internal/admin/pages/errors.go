@@ -20,6 +20,13 @@ type problem struct {
 	Link, LinkText string
 }
 
+// Unavailable is what is shown while the database cannot serve.
+var Unavailable = Notice{
+	Title: "Temporarily unavailable",
+	Text: "The database cannot be used right now, so it is not certain whether your change was made. " +
+		"Wait a moment, then reload this page. The server's log says more.",
+}
+
 // WriteError shows what a handler returned: manage.Invalid, *manage.Conflict, *manage.Managed, *manage.Forbidden and
 // store.ErrNotFound as pages that say what to do, anything else as a fault with a log id.
 func (p *Pages) WriteError(c *route.Call, err error) {
@@ -50,6 +57,9 @@ func (p *Pages) explain(c *route.Call, err error) (int, problem) {
 	case errors.Is(err, store.ErrNotFound):
 		return http.StatusNotFound, problem{Title: "There is nothing here",
 			Text: "What this address names does not exist, or ended meanwhile.", Link: "/admin", LinkText: "Overview"}
+	case errors.Is(err, store.ErrUnavailable):
+		web.Logged(p.Logger, oauth.Internal(err))
+		return http.StatusServiceUnavailable, problem{Title: Unavailable.Title, Text: Unavailable.Text}
 	case errors.As(err, &reason) && reason.Code != oauth.ServerError:
 		return web.StatusOf(reason.Code), problem{Title: "This cannot be done now", Text: reason.Description}
 	}

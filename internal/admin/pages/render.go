@@ -101,6 +101,7 @@ func (p *Pages) write(w http.ResponseWriter, status int, file string, l layout) 
 		return err
 	}
 	web.AdminPageHeaders(w.Header(), l.Nonce, p.runtimeOrigin())
+	web.RetryLater(w.Header(), status)
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
 	return nil

@@ -47,6 +47,9 @@ func (s *Service) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 		return // nobody is there to read it
 	}
 	e := errorOf(r, err)
+	if e != nil && e.Status == http.StatusServiceUnavailable {
+		s.Logger.Warn("the database is unavailable", "path", r.URL.Path, "error", err)
+	}
 	if e == nil {
 		id := web.NewSecret()[:8]
 		s.Logger.Error("SCIM request failed", "log_id", id, "path", r.URL.Path, "error", err)
@@ -88,6 +91,8 @@ func errorOf(r *http.Request, err error) *scimError {
 		return &scimError{http.StatusForbidden, "", no.Why}
 	case errors.Is(err, store.ErrNotFound):
 		return &scimError{http.StatusNotFound, "", "There is no such resource."}
+	case errors.Is(err, store.ErrUnavailable):
+		return &scimError{http.StatusServiceUnavailable, "", "The database cannot be used right now. Try again in a moment."}
 	case errors.As(err, &large):
 		return &scimError{http.StatusRequestEntityTooLarge, "", fmt.Sprintf("At most %d bytes are taken here.", large.Limit)}
 	}

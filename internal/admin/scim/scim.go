@@ -15,6 +15,7 @@ import (
 
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // Prefix begins every path.
@@ -55,6 +56,7 @@ func answer(w http.ResponseWriter, status int, value any) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/scim+json")
 	h.Set("Cache-Control", "no-store")
+	web.RetryLater(h, status)
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // who hung up gets no other answer
 	return nil

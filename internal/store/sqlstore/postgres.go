@@ -36,8 +36,8 @@ const (
 	readConnections   = 2
 	appendConnections = 1
 	// callLimit bounds a call whose context sets no other deadline: waiting for a connection, all statements
-	// and all further attempts. Requests are answered within 5 s, and this is most of it.
-	callLimit = 4 * time.Second
+	// and all further attempts.
+	callLimit = store.RequestLimit
 	// idleAnswer is how long a connection that was idle may take to answer before another one is tried:
 	// what lies in between may have dropped it without a word.
 	idleAnswer = time.Second

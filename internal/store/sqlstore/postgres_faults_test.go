@@ -244,7 +244,7 @@ func TestBudget(t *testing.T) {
 	proxy := storetest.NewProxy(t, postgresURL(t))
 	s := openURL(t, proxy.URL)
 	proxy.Silence()
-	ctx := store.WithBudget(t.Context(), callLimit)
+	ctx := store.WithBudget(t.Context())
 	began := time.Now()
 	for range 3 {
 		unserved(t, began, s.Ping(ctx))

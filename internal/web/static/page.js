@@ -36,6 +36,12 @@
     for (const button of all('[aria-busy]')) button.removeAttribute('aria-busy');
   });
 
+  const retry = find('#retry');
+  if (retry) {
+    retry.hidden = false;
+    retry.addEventListener('click', () => location.reload());
+  }
+
   const show = find('#show-password');
   if (show) {
     const password = find('#password');
