@@ -100,7 +100,8 @@ func patient(ctx context.Context, limit time.Duration) (context.Context, context
 // migratePostgres migrates over a connection of its own, which ends with it.
 func migratePostgres(ctx context.Context, config *pgx.ConnConfig) error {
 	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // poolers know no named statements
+	// Each statement is parsed and run in one round trip: behind a pooler the next one may reach another connection.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	version := func(ctx context.Context) (int64, error) { return postgresSchema(ctx, db) }
