@@ -86,6 +86,7 @@ func (d *door) serve(log *slog.Logger, failed chan<- error) {
 		d.server.TLSConfig = d.untilClosing(d.tls)
 	}
 	for _, l := range d.listeners {
+		l := counted(l, d.setting, log)
 		d.serving.Go(func() {
 			var err error
 			if d.tls != nil {

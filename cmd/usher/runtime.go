@@ -71,7 +71,7 @@ func (n *node) operations() http.Handler {
 		}
 		if err := n.runtime.Ready(r.Context()); err != nil {
 			n.Log.Warn("not ready", "error", err)
-			http.Error(w, "not ready: see the log", http.StatusServiceUnavailable)
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ready\n"))

@@ -75,6 +75,7 @@ type Server struct {
 	backChannel *backChannel
 	current     atomic.Pointer[snapshot]
 	renewal     renewal
+	readiness   readiness
 	outbound    *outbound
 }
 
@@ -159,12 +160,12 @@ func (s *Server) clockFault(ctx context.Context) error {
 	return err
 }
 
-// Ready tells whether this node can serve: the database answers and the clock is right.
+// Ready tells whether this node can serve: the database takes writes and the clock is right.
 func (s *Server) Ready(ctx context.Context) error {
 	if s.renewal.skewed.Load() {
 		return errors.New("this machine's clock is more than 30 s off the database's")
 	}
-	return s.Store.Ping(ctx)
+	return s.takesWrites(ctx)
 }
 
 // Handler is the runtime door. The table says which guard runs at which endpoint: session marks the
