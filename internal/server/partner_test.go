@@ -254,6 +254,8 @@ func (w *world) openMTLS(cas ...*authority) {
 	door.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	door.StartTLS()
 	w.t.Cleanup(door.Close)
+	// A server has its listeners from the start; this one reads its configuration as if it began now.
+	w.server.current.Store(nil)
 	w.changed(nil)
 }
 
