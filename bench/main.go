@@ -4,6 +4,7 @@
 //	go run ./bench           speed, on SQLite and PostgreSQL
 //	go run ./bench memory    what `usher demo` takes: memory, binary, time to start
 //	go run ./bench lists     what the lists of the admin pages cost in a small and in a large directory
+//	go run ./bench sizes     what renewal and introspection cost in a small and in a large database
 //	go run ./bench writes    how long writes take on SQLite beside a purge or a long read
 package main
 
@@ -39,10 +40,12 @@ func main() {
 		err = lists(ctx, args)
 	case "writes":
 		err = writes(ctx, args)
+	case "sizes":
+		err = sizes(ctx, args)
 	case "floor":
 		err = runFloor()
 	default:
-		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory, lists or writes", command)
+		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory, lists, writes or sizes", command)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -63,17 +63,16 @@ func TestPurgeOfSessionsWithMuch(t *testing.T) {
 	})
 }
 
-// TestPurgeUnderStaleStatistics: PostgreSQL believes each table to be empty, and obeys the limit none the less.
+// TestPurgeUnderStaleStatistics: PostgreSQL believes that each table has one row, and obeys the limit none the less. (It
+// then plans a DELETE with a LIMIT in a subquery as a nested loop that begins the subquery anew for each row.)
 func TestPurgeUnderStaleStatistics(t *testing.T) {
 	url := storetest.Postgres(t)
 	s := openURL(t, url)
 	db := s.db.(*postgresEngine).pool
-	tables := []string{"session", "delegation", "revocation", "spent", "refresh_family", "device_request", "audit", "change", "tally"}
-	for _, table := range tables {
-		for _, text := range []string{"ALTER TABLE " + table + " SET (autovacuum_enabled = off)", "VACUUM ANALYZE " + table} {
-			if _, err := db.Exec(t.Context(), text); err != nil {
-				t.Fatal(err)
-			}
+	kinds := []string{"session", "revocation", "spent", "refresh_family", "device_request"}
+	for _, table := range kinds {
+		if _, err := db.Exec(t.Context(), "ALTER TABLE "+table+" SET (autovacuum_enabled = off)"); err != nil {
+			t.Fatal(err)
 		}
 	}
 	const rows, limit = 3000, 20
@@ -93,7 +92,10 @@ func TestPurgeUnderStaleStatistics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	kinds := []string{"session", "revocation", "spent", "refresh_family", "device_request"}
+	_, err := db.Exec(t.Context(), "UPDATE pg_class SET reltuples = 1, relpages = 1000 WHERE relname = ANY($1)", kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for round := 1; round <= 3; round++ {
 		p, err := s.Purge(t.Context(), now, 1000*time.Hour, limit)
 		if err != nil || p.Rows != limit*len(kinds) || !p.More {
