@@ -138,7 +138,7 @@ func (d directory) measure(ctx context.Context, binary, folder, kind string, rou
 	if err != nil {
 		return nil, 0, err
 	}
-	n, err := startNode(binary, folder, address, w, c, fmt.Sprintf("admin_listen: %s\nadmin_base_url: %s\n", admin, baseURL(admin)))
+	n, err := startNode(binary, folder, address, w, c, adminAt(admin))
 	if err != nil {
 		return nil, 0, err
 	}

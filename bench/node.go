@@ -88,6 +88,11 @@ func baseURL(address string) string {
 	return "https://localhost:" + port
 }
 
+// adminAt is the configuration of an admin listener at an address of its own.
+func adminAt(address string) string {
+	return fmt.Sprintf("admin_listen: %s\nadmin_base_url: %s\n", address, baseURL(address))
+}
+
 // startNode starts the binary on a database and waits until it answers.
 func startNode(binary, folder, address string, w *world, c certificate, further string) (*node, error) {
 	files := map[string]string{

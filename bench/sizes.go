@@ -78,7 +78,11 @@ func (b *sizesBench) measure(ctx context.Context, accounts int) (map[string]floa
 	if err != nil {
 		return nil, err
 	}
-	n, err := startNode(b.binary, folder, address, w, b.cert, "")
+	admin, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	n, err := startNode(b.binary, folder, address, w, b.cert, adminAt(admin))
 	if err != nil {
 		return nil, err
 	}

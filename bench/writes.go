@@ -221,7 +221,11 @@ func (b *writesBench) run(ctx context.Context, c writesCase, w *world) (writesRu
 	}
 	here := *w
 	here.database = "sqlite:" + file
-	n, err := startNode(b.binary, folder, b.address, &here, b.cert, "")
+	admin, err := freeAddress()
+	if err != nil {
+		return writesRun{}, err
+	}
+	n, err := startNode(b.binary, folder, b.address, &here, b.cert, adminAt(admin))
 	if err != nil {
 		return writesRun{}, err
 	}

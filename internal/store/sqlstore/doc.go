@@ -12,7 +12,8 @@
 // Write-ahead log, synchronous=FULL, a few readers and one writer. The writer commits whatever is waiting
 // as one transaction with each verb in a savepoint, so that one fsync serves many callers. Contexts are
 // checked before and after, not handed to the driver: watching them costs a quarter of the speed.
-// Another process (the command line) may write at the same time; whoever comes second waits.
+// Another process (the command line) may write at the same time; whoever comes second waits, for
+// seconds at most. Checkpoints run beside the writer, which no reader can stop.
 //
 // # PostgreSQL
 //
