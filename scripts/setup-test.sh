@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL,
+# Installs what the tests need and this machine lacks: a C compiler (for Go's race detector), PostgreSQL, PgBouncer,
 # Chromium, Firefox, WebKit (with a screen that nobody sees) and certutil (for the browser tests), and the Node packages of e2e/, interop/, js/ and two examples. Debian and
 # Ubuntu only; elsewhere it says what is missing. Run it as often as you like: what is there is left alone.
 set -eu
@@ -16,12 +16,14 @@ wanted=
 want() { # test, package
     "$1" || wanted="$wanted $2"
 }
+has_pgbouncer() { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 has_cc() { has cc; }
 has_certutil() { has certutil; }
 has_npm() { has npm; }
 want has_cc gcc
 want has_cc libc6-dev
 want has_postgres postgresql
+want has_pgbouncer pgbouncer
 want has_chromium chromium
 want has_firefox firefox-esr
 want has_webkit webkit2gtk-driver
@@ -48,7 +50,7 @@ if [ -n "$wanted" ]; then
         exit 1
     fi
     # Some distributions have packages of these names that install nothing (Ubuntu's chromium is a snap).
-    for check in cc postgres chromium firefox webkit certutil npm; do
+    for check in cc postgres pgbouncer chromium firefox webkit certutil npm; do
         "has_$check" || { echo "setup-test: $check is still missing; install it by hand, then run this again" >&2; exit 1; }
     done
 fi

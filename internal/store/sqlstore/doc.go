@@ -24,6 +24,10 @@
 // database's (READ COMMITTED is enough): whatever a verb relies on it locks with FOR SHARE or FOR
 // UPDATE, always the parent first, and serialisation failures and dead-locks are retried.
 //
+// Every call has a deadline, and the calls of one request share a budget (store.WithBudget). An error that
+// says that the database is in trouble is a store.ErrUnavailable, and costs the connection and all that are
+// idle, so that the next call finds the database as it then is. Only a primary is connected to.
+//
 // # Races that the verbs must win
 //
 // What hangs off something is inserted by a statement that locks it (a delegation: account, session and

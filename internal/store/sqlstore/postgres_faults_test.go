@@ -254,3 +254,38 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%s are left", left)
 	}
 }
+
+// TestStandby follows a primary to its standby: the standby alone is refused, and once it is promoted the
+// URL that lists both leads to it.
+func TestStandby(t *testing.T) {
+	primaryDir, standbyDir := t.TempDir(), t.TempDir()
+	for _, dir := range []string{primaryDir, standbyDir} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	primary, stop, err := storetest.StartPostgres(primaryDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	t.Cleanup(func() {
+		if !stopped {
+			stop()
+		}
+	})
+	openURL(t, primary) // makes the schema
+	standby, promote := storetest.StartStandby(t, primaryDir, standbyDir)
+	openError(t, standby, "it is a standby")
+	a, b := storetest.NewProxy(t, primary), storetest.NewProxy(t, standby)
+	_, rest, _ := strings.Cut(b.URL, "://usher@")
+	host, _, _ := strings.Cut(strings.TrimPrefix(a.URL, "postgres://usher@"), "/")
+	s := openURL(t, "postgres://usher@"+host+","+rest+"&target_session_attrs=read-write")
+	callAll(t, s, 20, served)
+	stop()
+	stopped = true
+	a.Cut()
+	callAll(t, s, 20, unserved)
+	promote()
+	recovers(t, s)
+}

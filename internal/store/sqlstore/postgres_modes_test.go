@@ -168,3 +168,15 @@ func unserved(t *testing.T, began time.Time, err error) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+// TestMisreadColumn: a column of another type than was asked for is an error, and the next call is well.
+func TestMisreadColumn(t *testing.T) {
+	s := openURL(t, postgresURL(t))
+	wrong := &statement{postgres: "SELECT CAST(7 AS smallint)", reads: true}
+	for range 2 {
+		if err := s.db.read(t.Context(), wrong, func(r row) { r.int(0) }); err == nil || errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("error %v", err)
+		}
+		use(t, s)
+	}
+}
