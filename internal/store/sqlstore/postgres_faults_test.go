@@ -134,13 +134,20 @@ func TestUnreachableAtStart(t *testing.T) {
 	}
 }
 
-// TestHungDatabase stops every process of PostgreSQL that serves us, as an overloaded machine seems to.
-func TestHungDatabase(t *testing.T) {
-	dir, err := os.MkdirTemp("", "usher-hung-")
+// folder is one that PostgreSQL's own user may reach.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "usher-postgres-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// TestHungDatabase stops every process of PostgreSQL that serves us, as an overloaded machine seems to.
+func TestHungDatabase(t *testing.T) {
+	dir := folder(t)
 	url, stop, err := storetest.StartPostgres(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -258,12 +265,7 @@ func TestBudget(t *testing.T) {
 // TestStandby follows a primary to its standby: the standby alone is refused, and once it is promoted the
 // URL that lists both leads to it.
 func TestStandby(t *testing.T) {
-	primaryDir, standbyDir := t.TempDir(), t.TempDir()
-	for _, dir := range []string{primaryDir, standbyDir} {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	primaryDir, standbyDir := folder(t), folder(t)
 	primary, stop, err := storetest.StartPostgres(primaryDir)
 	if err != nil {
 		t.Fatal(err)
