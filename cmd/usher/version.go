@@ -1,33 +1,40 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/usher-id/usher/internal/release"
 )
 
-// version is set by the linker (see the Makefile); where it is not, the build information tells.
+// version is set by the linker (see the Makefile): the commit that was built, where the build information lacks it.
 var version string
 
+// buildVersion is the version and, where it is known, the commit that was built.
 func buildVersion() string {
+	if commit := buildCommit(); commit != "" {
+		return release.Version + "+" + commit
+	}
+	return release.Version
+}
+
+func buildCommit() string {
 	if version != "" && version != "unknown" {
 		return version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return ""
 	}
-	v := strings.Trim(info.Main.Version, "()")
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && v == "devel" {
-			v = "devel-" + s.Value[:min(12, len(s.Value))]
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
 		}
 	}
-	return cmp.Or(v, "devel")
+	return ""
 }
 
 func versionCommand() *cobra.Command {

@@ -28,11 +28,12 @@ const module = "github.com/usher-id/usher/"
 var mayImport = map[string][]string{
 	"internal/oauth":           {},
 	"internal/config":          {},
+	"internal/release":         {},
 	"js":                       {},
 	"internal/token":           {"internal/oauth"},
 	"internal/authn":           {"internal/oauth", "internal/token"},
 	"internal/store":           {"internal/oauth", "internal/token"},
-	"internal/store/sqlstore":  {"internal/store", "internal/oauth", "internal/token"},
+	"internal/store/sqlstore":  {"internal/store", "internal/oauth", "internal/token", "internal/release"},
 	"internal/store/storetest": {"internal/store", "internal/oauth", "internal/token"},
 	"internal/manage":          {"internal/oauth", "internal/token", "internal/authn", "internal/store"},
 	"internal/web":             {"internal/oauth"},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/usher-id/usher/internal/release"
 )
 
 //go:embed migrations
@@ -28,13 +30,31 @@ func migrationFiles(d dialect) fs.FS {
 	return files
 }
 
-// newerSchemaError refuses a database that a newer usher has changed.
-type newerSchemaError struct{ database, known int64 }
+// schema is what a database says of itself. Between one version that may use it and another nothing has to be stopped: each
+// statement names its columns, and migrations only add. So until 0.2.0 no migration drops, renames or changes what is
+// there, and a new column is nullable or has a default. A migration that breaks this, or a change of settings that older
+// versions would not enforce, raises compatibility.minimum in its own transaction.
+type schema struct {
+	version int64  // of the last migration; 0 for an empty database
+	minimum string // the oldest usher that may use it; empty before 0.1.0
+}
+
+// newerSchemaError refuses a database that this version may not use.
+type newerSchemaError struct{ minimum string }
 
 func (e *newerSchemaError) Error() string {
-	return fmt.Sprintf("it was written by a newer usher (schema %d, this one knows %d): run that version, or restore a backup from before the upgrade",
-		e.database, e.known)
+	if e.minimum == "" {
+		return "this database does not say which versions of usher may use it (compatibility is empty): restore a backup"
+	}
+	return fmt.Sprintf("this database needs usher %s or later; this is %s: run that version, or restore a backup from before the upgrade",
+		e.minimum, release.Version)
 }
+
+// selectMinimum is run where the schema has the table.
+const (
+	selectMinimum = "SELECT minimum FROM compatibility WHERE id = 1"
+	minimumSince  = 4
+)
 
 // latestSchema is the newest version that this binary knows.
 func latestSchema(d dialect) int64 {
@@ -49,13 +69,13 @@ func latestSchema(d dialect) int64 {
 	return version
 }
 
-// checkSchema tells whether the database's schema is the one this binary knows.
-func checkSchema(d dialect, version int64) (current bool, err error) {
-	known := latestSchema(d)
-	if version > known {
-		return false, &newerSchemaError{version, known}
+// check tells whether the schema is one that this version, which knows migrations up to known, can work with. An older one
+// has to be brought up to date.
+func (s schema) check(known int64) (current bool, err error) {
+	if s.version >= minimumSince && !release.Meets(release.Version, s.minimum) {
+		return false, &newerSchemaError{s.minimum}
 	}
-	return version == known, nil
+	return s.version >= known, nil
 }
 
 // migrationPatience bounds how long a node waits for another one that migrates the same database.
@@ -64,15 +84,15 @@ const migrationPatience = 30 * time.Second
 // migrate brings the schema up to date. Nodes that start at the same moment collide here: each migration
 // is a transaction, so one of them wins and the others, told so by an error that conflict knows, look
 // again. It needs no lock that only one of the databases has.
-func migrate(ctx context.Context, d dialect, db *stdsql.DB, version func(context.Context) (int64, error), conflict func(error) bool) error {
+func migrate(ctx context.Context, d dialect, db *stdsql.DB, read func(context.Context) (schema, error), conflict func(error) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
 	defer cancel()
 	for {
-		v, err := version(ctx)
+		found, err := read(ctx)
 		if err != nil {
 			return err
 		}
-		if current, err := checkSchema(d, v); current || err != nil {
+		if current, err := found.check(latestSchema(d)); current || err != nil {
 			return err
 		}
 		if err = up(ctx, d, db); err == nil {

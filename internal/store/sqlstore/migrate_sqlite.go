@@ -21,24 +21,36 @@ func migrateSQLite(ctx context.Context, conn *sqlite.Conn, path string) error {
 		return err
 	}
 	defer db.Close()
-	version := func(context.Context) (int64, error) { return sqliteSchema(conn) }
-	return migrate(ctx, sqliteDialect, db, version, sqliteConflict)
+	read := func(context.Context) (schema, error) { return sqliteSchema(conn) }
+	return migrate(ctx, sqliteDialect, db, read, sqliteConflict)
 }
 
-// sqliteSchema is 0 for an empty database.
-func sqliteSchema(conn *sqlite.Conn) (version int64, err error) {
+// sqliteSchema is the zero value for an empty database.
+func sqliteSchema(conn *sqlite.Conn) (found schema, err error) {
 	stmt, _, err := conn.PrepareTransient("SELECT max(version_id) FROM goose_db_version WHERE is_applied")
 	if err != nil {
 		if strings.Contains(err.Error(), "no such table") {
-			return 0, nil
+			return schema{}, nil
 		}
-		return 0, err
+		return schema{}, err
 	}
 	defer stmt.Finalize()
 	if _, err := stmt.Step(); err != nil {
-		return 0, err
+		return schema{}, err
 	}
-	return stmt.ColumnInt64(0), nil
+	if found.version = stmt.ColumnInt64(0); found.version < minimumSince {
+		return found, nil
+	}
+	minimum, _, err := conn.PrepareTransient(selectMinimum)
+	if err != nil {
+		return schema{}, err
+	}
+	defer minimum.Finalize()
+	if is, err := minimum.Step(); err != nil || !is {
+		return found, err
+	}
+	found.minimum = minimum.ColumnText(0)
+	return found, nil
 }
 
 // sqliteConflict tells whether another process was migrating at the same time.

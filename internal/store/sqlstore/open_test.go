@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -121,29 +120,6 @@ func TestReadOnlyFolder(t *testing.T) {
 		openError(t, "sqlite:"+filepath.Join(dir, "usher.db"), "cannot be written", "writable for this user")
 	}()
 	<-done
-}
-
-func TestNewerSchema(t *testing.T) {
-	for name, fresh := range map[string]func(testing.TB) string{"sqlite": sqliteURL, "postgres": storetest.Postgres} {
-		t.Run(name, func(t *testing.T) {
-			url := fresh(t)
-			s := openURL(t, url)
-			later := sql(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, $1)`)
-			statements = statements[:len(statements)-1]
-			applied := any(int64(1))
-			if name == "postgres" {
-				applied = true
-			}
-			err := s.db.write(context.Background(), func(t tx) error {
-				t.do(later, applied)
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			openError(t, url, "newer usher", "schema 99", "restore a backup")
-		})
-	}
 }
 
 func FuzzParseURL(f *testing.F) {

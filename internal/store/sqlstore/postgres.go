@@ -104,17 +104,24 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig) error {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
-	version := func(ctx context.Context) (int64, error) { return postgresSchema(ctx, db) }
-	return migrate(ctx, postgresDialect, db, version, postgresConflict)
+	read := func(ctx context.Context) (schema, error) { return postgresSchema(ctx, db) }
+	return migrate(ctx, postgresDialect, db, read, postgresConflict)
 }
 
-// postgresSchema is 0 for an empty database.
-func postgresSchema(ctx context.Context, db *stdsql.DB) (version int64, err error) {
-	err = db.QueryRowContext(ctx, "SELECT COALESCE(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+// postgresSchema is the zero value for an empty database.
+func postgresSchema(ctx context.Context, db *stdsql.DB) (found schema, err error) {
+	err = db.QueryRowContext(ctx, "SELECT COALESCE(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&found.version)
 	if postgresCode(err) == "42P01" { // undefined_table
-		return 0, nil
+		return schema{}, nil
 	}
-	return version, err
+	if err != nil || found.version < minimumSince {
+		return found, err
+	}
+	err = db.QueryRowContext(ctx, selectMinimum).Scan(&found.minimum)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		err = nil
+	}
+	return found, err
 }
 
 // postgresConflict tells whether another node was migrating at the same time: what it creates is there
