@@ -12,9 +12,6 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-// newest is how many records a list of what happened shows, where nothing else is asked.
-const newest = 100
-
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
@@ -83,12 +80,12 @@ func auditList(s *storage) *cobra.Command {
 		Long: `Lists audit records, newest first. With --follow it shows the last ones oldest first, and then each one that comes, until
 it is interrupted (--json: one object a line). Failed sign-ins are one record a user and hour, which counts them.`,
 		Example: `  usher audit list --event sign_in_failed --from 24h
-  usher audit list --user ann --client shop --limit 0 --json
+  usher audit list --user ann --client shop --all --json
   usher audit list --follow`,
 		Args: cobra.NoArgs,
 	}
 	f.add(cmd)
-	limit := limitFlag(cmd, newest)
+	limit := limitFlags(cmd)
 	follow := cmd.Flags().Bool("follow", false, "go on with what comes, until interrupted")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *follow && f.to != "" {
@@ -101,9 +98,9 @@ it is interrupted (--json: one object a line). Failed sign-ins are one record a 
 			}
 			names := nameCache{manager: m}
 			if *follow {
-				return followAudit(ctx, s, cmd, &follower{manager: m, filter: filter, names: names}, *limit)
+				return followAudit(ctx, s, cmd, &follower{manager: m, filter: filter, names: names}, limit.count())
 			}
-			return printList(s, cmd, *limit, listing[store.Audit]{
+			return printList(s, cmd, limit, listing[store.Audit]{
 				heading: auditHeading,
 				page: func(cursor string, limit int) (manage.Page[store.Audit], error) {
 					return m.Audits(ctx, filter, cursor, limit)

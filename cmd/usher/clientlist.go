@@ -21,10 +21,10 @@ func clientList(s *storage) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	search := cmd.Flags().String("search", "", "only those whose id or name holds this `text`, whatever the case")
-	limit := limitFlag(cmd, 0)
+	limit := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-			return printList(s, cmd, *limit, listing[oauth.Client]{
+			return printList(s, cmd, limit, listing[oauth.Client]{
 				heading: []string{"ID", "NAME", "CAPABILITIES", "ORIGINS", "SCOPE", "DISABLED"},
 				page: func(cursor string, limit int) (manage.Page[oauth.Client], error) {
 					return m.ListClients(ctx, *search, cursor, limit)

@@ -38,7 +38,7 @@ func delegationList(s *storage) *cobra.Command {
 	user := userFlag(cmd)
 	client := cmd.Flags().String("client", "", "only of the client with this `id`")
 	session := cmd.Flags().String("session", "", "only of the session with this `id`")
-	limit := limitFlag(cmd, 0)
+	limit := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		f := store.DelegationFilter{ClientID: *client}
 		if *session != "" {
@@ -51,7 +51,7 @@ func delegationList(s *storage) *cobra.Command {
 			if f.AccountID, err = accountID(ctx, m, *user); err != nil {
 				return err
 			}
-			return printList(s, cmd, *limit, listing[manage.Delegation]{
+			return printList(s, cmd, limit, listing[manage.Delegation]{
 				heading: []string{"DELEGATION", "USERNAME", "CLIENT", "SCOPE", "SINCE", "SESSION"},
 				page: func(cursor string, limit int) (manage.Page[manage.Delegation], error) {
 					return m.Delegations(ctx, f, cursor, limit)

@@ -42,7 +42,7 @@ func historyList(s *storage) *cobra.Command {
 	cmd.Flags().StringVar(&f.Kind, "kind", "", "only changes of this `kind`: "+kinds)
 	cmd.Flags().StringVar(&f.Subject, "subject", "", "only changes of this one: a client's `id`, or a user's name or subject (with --kind)")
 	complete(cmd, "kind", kinds)
-	limit := limitFlag(cmd, newest)
+	limit := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if f.Kind != "" && !strings.Contains(" "+kinds+" ", " "+f.Kind+" ") {
 			return fmt.Errorf("--kind %s: there are: %s", f.Kind, kinds)
@@ -58,7 +58,7 @@ func historyList(s *storage) *cobra.Command {
 				}
 				f.Subject = id.String()
 			}
-			return printList(s, cmd, *limit, listing[store.Change]{
+			return printList(s, cmd, limit, listing[store.Change]{
 				heading: []string{"CHANGE", "AT", "BY", "WHAT", "KIND", "SUBJECT"},
 				page: func(cursor string, limit int) (manage.Page[store.Change], error) {
 					return m.Changes(ctx, f, cursor, limit)

@@ -19,13 +19,35 @@ type listing[T any] struct {
 	page func(cursor string, limit int) (manage.Page[T], error)
 }
 
-// limitFlag adds --limit.
-func limitFlag(cmd *cobra.Command, most int) *int {
-	return cmd.Flags().Int("limit", most, "print at most so many; 0 for all")
+// mostListed is how many items a list has unless more are asked for.
+const mostListed = 100
+
+// listLimit is how much of a list is wanted.
+type listLimit struct {
+	most int // 0 for all
+	all  bool
 }
 
-// printList prints at most limit items (0 for all), and says so where there are more.
-func printList[T any](s *storage, cmd *cobra.Command, limit int, l listing[T]) error {
+// limitFlags adds --limit and --all.
+func limitFlags(cmd *cobra.Command) *listLimit {
+	l := &listLimit{}
+	cmd.Flags().IntVar(&l.most, "limit", mostListed, "print at most so many; 0 for all")
+	cmd.Flags().BoolVar(&l.all, "all", false, "print all, page by page")
+	cmd.MarkFlagsMutuallyExclusive("limit", "all")
+	return l
+}
+
+// count is how many items are wanted; 0 for all.
+func (l *listLimit) count() int {
+	if l.all {
+		return 0
+	}
+	return l.most
+}
+
+// printList prints as many items as are wanted. Where there are more, it says so on standard error.
+func printList[T any](s *storage, cmd *cobra.Command, wanted *listLimit, l listing[T]) error {
+	limit := wanted.count()
 	if limit < 0 {
 		return fmt.Errorf("--limit %d: give a number, or 0 for all", limit)
 	}
@@ -54,7 +76,7 @@ func printList[T any](s *storage, cmd *cobra.Command, limit int, l listing[T]) e
 		}
 	}
 	if cursor != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "there are more; see them with --limit 0\n")
+		fmt.Fprintf(cmd.ErrOrStderr(), "these are the first %d, and there are more: see them with --all, or with a larger --limit\n", limit)
 	}
 	return out.close()
 }

@@ -152,16 +152,63 @@ func TestListsOfSeveralPagesAreWhole(t *testing.T) {
 		if !slices.Equal(got, want[:c.want]) {
 			t.Errorf("--limit %s printed %d users, or others; expected %d", c.limit, len(got), c.want)
 		}
-		if more := strings.Contains(errs, "there are more"); more != c.more {
+		if more := strings.Contains(errs, "there are more: see them with --all"); more != c.more {
 			t.Errorf("--limit %s says that there are more: %v", c.limit, more)
 		}
 	}
-	out, _ := w.usher("user", "list")
+	out, errs := w.usher("user", "list")
+	if got := strings.Count(out, "user-"); got != mostListed || !strings.Contains(errs, "there are more: see them with --all") {
+		t.Errorf("without a limit there are %d users, and it says %q", got, errs)
+	}
+	out, errs = w.usher("user", "list", "--json")
+	var first []oauth.Account
+	if err := json.Unmarshal([]byte(out), &first); err != nil || len(first) != mostListed || errs == "" {
+		t.Errorf("%d users as JSON, error %v, %q", len(first), err, errs)
+	}
+	out, errs = w.usher("user", "list", "--all")
+	if errs != "" {
+		t.Errorf("all there are, and it says %q", errs)
+	}
 	if got := strings.Count(out, "USERNAME"); got != 1 {
 		t.Errorf("the heading is there %d times", got)
 	}
 	if got := strings.Count(out, "user-"); got != many {
 		t.Errorf("%d users are in the table", got)
+	}
+}
+
+// TestEveryListIsBounded: none that grows with use prints everything unless it is told to.
+func TestEveryListIsBounded(t *testing.T) {
+	w := newWorkplace(t)
+	ann := w.account("ann")
+	for i := range mostListed + 1 {
+		id := fmt.Sprintf("client-%03d", i)
+		w.must(w.manager.CreatePublicClient(t.Context(), oauth.Client{
+			ID: id, Name: id, Capabilities: []oauth.Capability{oauth.CapAssistedToken}, AllowedOrigins: []oauth.OriginPattern{"https://shop.example.com"},
+		}))
+		w.account(id)
+		w.session(ann, id)
+	}
+	for _, list := range []string{"user", "client", "session", "delegation", "audit", "history"} {
+		count := func(args ...string) (int, string) {
+			t.Helper()
+			out, errs := w.usher(append([]string{list, "list", "--json"}, args...)...)
+			var items []json.RawMessage
+			w.must(json.Unmarshal([]byte(out), &items))
+			return len(items), errs
+		}
+		if n, errs := count(); n != mostListed || !strings.Contains(errs, "--all") {
+			t.Errorf("%s list: %d items, and it says %q", list, n, errs)
+		}
+		if n, errs := count("--all"); n <= mostListed || errs != "" {
+			t.Errorf("%s list --all: %d items, and it says %q", list, n, errs)
+		}
+		if n, _ := count("--limit", "0"); n <= mostListed {
+			t.Errorf("%s list --limit 0: %d items", list, n)
+		}
+		if n, _ := count("--limit", "7"); n != 7 {
+			t.Errorf("%s list --limit 7: %d items", list, n)
+		}
 	}
 }
 

@@ -37,14 +37,14 @@ func sessionList(s *storage) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	user := userFlag(cmd)
-	limit := limitFlag(cmd, 0)
+	limit := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
 			account, err := accountID(ctx, m, *user)
 			if err != nil {
 				return err
 			}
-			return printList(s, cmd, *limit, listing[manage.Session]{
+			return printList(s, cmd, limit, listing[manage.Session]{
 				heading: []string{"SESSION", "USERNAME", "SIGNED IN", "BY", "LAST USED", "ENDS"},
 				page: func(cursor string, limit int) (manage.Page[manage.Session], error) {
 					return m.Sessions(ctx, account, cursor, limit)

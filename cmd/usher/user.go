@@ -131,10 +131,10 @@ func userList(s *storage) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	search := cmd.Flags().String("search", "", "only those whose user name or e-mail address begins with this `text`, whatever the case")
-	limit := limitFlag(cmd, 0)
+	limit := limitFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return s.with(cmd, func(ctx context.Context, m *manage.Manager) error {
-			return printList(s, cmd, *limit, listing[oauth.Account]{
+			return printList(s, cmd, limit, listing[oauth.Account]{
 				heading: []string{"USERNAME", "NAME", "E-MAIL", "ROLE", "LOCKED", "SUBJECT"},
 				page: func(cursor string, limit int) (manage.Page[oauth.Account], error) {
 					return m.Accounts(ctx, *search, cursor, limit)

@@ -119,11 +119,11 @@ func (u *upgrade) opensWhatIsThere() {
 
 func (u *upgrade) sideBySide() {
 	u.Helper()
-	u.usher(u.present, "client", "add", "new", "--origin", "https://new.example.com")
-	u.lists(u.old, []string{"client", "list"}, "shop", "https://new.example.com")
+	u.usher(u.present, "client", "add", "later", "--origin", "https://later.example.com")
+	u.lists(u.old, []string{"client", "list"}, "shop", "https://later.example.com")
 	u.usher(u.old, "client", "add", "older", "--origin", "https://older.example.com")
 	u.usher(u.old, "user", "change", "ann", "--email", "ann@example.org")
-	u.lists(u.present, []string{"client", "list"}, "shop", "https://new.example.com", "https://older.example.com")
+	u.lists(u.present, []string{"client", "list"}, "shop", "https://later.example.com", "https://older.example.com")
 	u.lists(u.present, []string{"user", "list"}, "ann@example.org")
 }
 
