@@ -122,7 +122,7 @@ func (f *planFlags) carryOut(ctx context.Context, cmd *cobra.Command, s *storage
 	}
 	changes := !f.dryRun && len(plan.Changes) > 0
 	if changes && !f.yes {
-		if err := agree(cmd, stdinIsFile || s.asJSON); err != nil {
+		if err := agree(cmd, stdinIsFile || s.asJSON, "Change this?", changeByFlag); err != nil {
 			return err
 		}
 	}
@@ -148,13 +148,15 @@ func (f *planFlags) carryOut(ctx context.Context, cmd *cobra.Command, s *storage
 	return err
 }
 
-// agree asks who sits at the terminal. Nobody there, nobody agrees.
-func agree(cmd *cobra.Command, cannotAsk bool) error {
+const changeByFlag = "nothing was changed: say --yes to change this without being asked, or --dry-run to only see it"
+
+// agree asks the person at the terminal. Where there is none, the error says byFlag.
+func agree(cmd *cobra.Command, cannotAsk bool, question, byFlag string) error {
 	in, isFile := cmd.InOrStdin().(*os.File)
 	if cannotAsk || !isFile || !term.IsTerminal(int(in.Fd())) {
-		return errors.New("nothing was changed: say --yes to change this without being asked, or --dry-run to only see it")
+		return errors.New(byFlag)
 	}
-	fmt.Fprint(cmd.ErrOrStderr(), "Change this? [y/N] ")
+	fmt.Fprint(cmd.ErrOrStderr(), question+" [y/N] ")
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -28,6 +28,8 @@ var ownCommands = map[string]string{
 	"check-config":       "reads this machine's files before a node starts",
 	"completion":         "is for this machine's shell",
 	"help":               "is for who sits here",
+	"backup":             "copies the database's file on this machine",
+	"restore":            "replaces the database, which no running node could outlive",
 	"keys new-master":    "makes a file; the master key is never in the server's data",
 	"keys reset":         "needs a new master key, which no running node has",
 	"keys change-master": "needs two master keys, of which a running node has one",

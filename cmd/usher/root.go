@@ -26,7 +26,8 @@ To see it work, run 'usher demo' and open http://localhost:8080.`,
 	onlyGroups(root)
 	root.AddCommand(serveCommand(), demoCommand(), clientCommand(), userCommand(), profileCommand(), registrationTokenCommand(),
 		authenticatorCommand(), sessionCommand(), delegationCommand(), operatorCommand(), statusCommand(), auditCommand(), historyCommand(),
-		keysCommand(), exportCommand(), applyCommand(), importCommand(), settingsCommand(), checkConfigCommand(), trustCommand(), versionCommand())
+		keysCommand(), backupCommand(), restoreCommand(), exportCommand(), applyCommand(), importCommand(),
+		settingsCommand(), checkConfigCommand(), trustCommand(), versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	pointToHelp(root)
 	return root

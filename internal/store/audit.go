@@ -52,6 +52,8 @@ const (
 	EventSessionsEnded Event = "sessions_ended"
 	// EventApplied: a file was applied; the changes that it made have records of their own.
 	EventApplied Event = "applied"
+	// EventRestored: the database went back to an older state, and what that would revive was ended.
+	EventRestored Event = "restored"
 	// EventClientTried: a client's trial origin was set.
 	EventClientTried Event = "client_tried"
 )
@@ -64,6 +66,7 @@ var Events = []Event{
 	EventClientRemoved, EventClientTried, EventProfileChanged, EventRegistrationToken, EventApplied,
 	EventKeyAdded, EventKeysReplaced, EventAccountCreated, EventAccountChanged, EventAccountLocked,
 	EventAccountUnlocked, EventAccountRemoved, EventPasswordChanged, EventLinkMade, EventRoleChanged,
+	EventRestored,
 }
 
 // ParseEvent reads the name of an event; an empty text is none. A name that does not exist is an error: a search for it

@@ -411,6 +411,10 @@ type Maintenance interface {
 	// (their children and delegations count as rows), families, device requests, revocations, one-time values an hour
 	// after they matter, audit records and changes older than keepAudit, tallies older than 90 days.
 	Purge(ctx context.Context, now time.Time, keepAudit time.Duration, limit int) (Purged, error)
+	// EndRestored replaces every key by the given ones, ends every session, child session, delegation, family (offline
+	// ones too) and device request, and raises the revision beyond any that was in force before now, in one transaction:
+	// all that a database which went back to an older state would revive.
+	EndRestored(ctx context.Context, keys []token.WrappedKey, now time.Time, a Audit) (Restored, error)
 	// Now is the database's clock.
 	Now(ctx context.Context) (time.Time, error)
 	// Ping tells whether the database answers, for readiness.
@@ -434,6 +438,14 @@ type Purged struct {
 	Took time.Duration
 	// Alone tells that this process has written nothing else since the last call.
 	Alone bool
+// Restored counts what EndRestored replaced and ended.
+type Restored struct {
+	Keys           int64 `json:"keys"`
+	Sessions       int64 `json:"sessions"`
+	ChildSessions  int64 `json:"child_sessions"`
+	Delegations    int64 `json:"delegations"`
+	Families       int64 `json:"refresh_families"`
+	DeviceRequests int64 `json:"device_requests"`
 }
 
 // Stats are monotonic counters.

@@ -38,6 +38,9 @@ func child() int {
 			err = applyForever(s)
 		case "limited":
 			err = writeLimited(s)
+		case "backup":
+			path := strings.TrimPrefix(url, "sqlite:")
+			_, err = Backup(context.Background(), BackupOptions{Database: path, File: path + ".copy"})
 		case "unsynced":
 			err = writeUnsynced(s)
 		}

@@ -3,10 +3,7 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -18,16 +15,7 @@ func createPrivate(path string) error {
 	if err == nil {
 		return f.Close()
 	}
-	folder := filepath.Dir(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the folder %s does not exist: create it", folder)
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the file cannot be written: make %s and what is in it writable for this user", folder)
-	case errors.Is(err, syscall.EISDIR):
-		return errors.New("this is a folder: name a file in it")
-	}
-	return err
+	return explainFile(err, path)
 }
 
 // explainSQLite says what an operator can do about an error while opening.

@@ -40,6 +40,23 @@ func TestUpgrade(t *testing.T) {
 }
 
 func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *stdsql.DB) {
+	id := firstSchema(t, d, name, db)
+	testUpgraded(t, url, id)
+}
+
+// older makes a database of the first schema.
+func older(t *testing.T, path string) {
+	t.Helper()
+	db, err := stdsql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	firstSchema(t, sqliteDialect, goose.DialectSQLite3, db)
+}
+
+// firstSchema fills a database of the first schema, closes it, and returns the account in it.
+func firstSchema(t *testing.T, d dialect, name goose.Dialect, db *stdsql.DB) oauth.ID {
+	t.Helper()
 	provider, err := goose.NewProvider(name, db, migrationFiles(d))
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +77,11 @@ func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *st
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return id
+}
+
+func testUpgraded(t *testing.T, url string, id oauth.ID) {
+	t.Helper()
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

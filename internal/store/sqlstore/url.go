@@ -23,6 +23,15 @@ type target struct {
 	shown string
 }
 
+// SQLitePath is the path of the database of an SQLite URL; empty for PostgreSQL.
+func SQLitePath(url string) (string, error) {
+	t, err := parseURL(url)
+	if err != nil || t.dialect != sqliteDialect {
+		return "", err
+	}
+	return t.name, nil
+}
+
 func parseURL(s string) (target, error) {
 	scheme, rest, _ := strings.Cut(s, ":")
 	switch scheme {
