@@ -16,15 +16,22 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/usher-id/usher/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withPostgres{m}, map[string]func(){
 		"usher":    main,
 		"certutil": fakeTool,
 		"sudo":     fakeTool,
 	})
 }
+
+// withPostgres stops the PostgreSQL that tests started.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return storetest.Main(m.M) }
 
 // fakeTool stands in for the programs that change trust stores: it writes down how it was called, and fails
 // where FAIL names it. Like certutil it does not know a certificate (-V) before it was added (-A).

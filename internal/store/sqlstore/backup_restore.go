@@ -182,6 +182,7 @@ func lockDatabase(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, explainSQLite(err)
 	}
+	conn.SetBusyTimeout(time.Second) // a command that is about to end
 	err = lockConnection(conn)
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultOK:
