@@ -6,6 +6,7 @@
 //	go run ./bench lists     what the lists of the admin pages cost in a small and in a large directory
 //	go run ./bench sizes     what renewal and introspection cost in a small and in a large database
 //	go run ./bench writes    how long writes take on SQLite beside a purge or a long read
+//	go run ./bench backup    a backup beside writes, and writes beside a backup
 package main
 
 import (
@@ -42,10 +43,12 @@ func main() {
 		err = writes(ctx, args)
 	case "sizes":
 		err = sizes(ctx, args)
+	case "backup":
+		err = backups(ctx, args)
 	case "floor":
 		err = runFloor()
 	default:
-		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory, lists, writes or sizes", command)
+		err = fmt.Errorf("there is no bench %q: leave it out for speed, or say memory, lists, writes, backup or sizes", command)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

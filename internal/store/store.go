@@ -438,6 +438,8 @@ type Purged struct {
 	Took time.Duration
 	// Alone tells that this process has written nothing else since the last call.
 	Alone bool
+}
+
 // Restored counts what EndRestored replaced and ended.
 type Restored struct {
 	Keys           int64 `json:"keys"`

@@ -124,8 +124,8 @@ func openToRead(path string) (*sqlite.Conn, error) {
 		return nil, err
 	}
 	conn.SetBusyTimeout(busyTimeout)
-	version, err := sqliteSchema(conn)
-	if err == nil && version == 0 {
+	found, err := sqliteSchema(conn)
+	if err == nil && found.version == 0 {
 		err = errors.New("it is not a database of usher")
 	}
 	if err != nil {

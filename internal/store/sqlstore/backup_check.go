@@ -65,9 +65,11 @@ func explainCopy(err error) error {
 }
 
 func contentsOf(conn *sqlite.Conn) (c Contents, err error) {
-	if c.Schema, err = sqliteSchema(conn); err != nil {
+	found, err := sqliteSchema(conn)
+	if err != nil {
 		return c, err
 	}
+	c.Schema = found.version
 	if c.Schema == 0 {
 		return c, errors.New("it is not a database of usher")
 	}
