@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (r *restoring) run(ctx context.Context, files []string) (err error) {
 	case err != nil:
 		return err
 	case r.afterCopy:
-		return r.finish(ctx)
+		return r.finish(ctx, path)
 	case path == "":
 		return errors.New("this is a PostgreSQL database: put the data back with pg_restore, then run 'usher restore --after-copy'")
 	}
@@ -93,9 +94,11 @@ func (r *restoring) run(ctx context.Context, files []string) (err error) {
 const lostHint = ", or add --lost-master-key if it is lost"
 
 // finish ends what a database revives that was put back by other means.
-func (r *restoring) finish(ctx context.Context) error {
-	if err := r.mayCreate(r.config); err != nil {
-		return err
+func (r *restoring) finish(ctx context.Context, path string) error {
+	if path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("there is no database %s: put the data back first, or name yours with --config or --database", path)
+		}
 	}
 	return r.open(ctx, r.config.Database, func(m *manage.Manager) error {
 		if !r.lost {

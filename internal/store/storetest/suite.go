@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"hot reads in one query": testOneQuery,
 		"closed":                 testClosed,
 		"writable":               testWritable,
+		"end what is restored":   testEndRestored,
 		"last admin":             testLastAdmin,
 		"race: last admin":       raceLastAdmin,
 		"history":                testHistory,
