@@ -116,7 +116,7 @@ func (r *Restoring) Replace(now time.Time) (aside string, err error) {
 			return "", fmt.Errorf("%s is still in use", r.copy.name())
 		}
 	}
-	kept := r.target + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	kept := r.target + ".before-restore-" + now.UTC().Format("20060102T150405.000Z")
 	if err := r.giveToOwner(); err != nil {
 		return "", err
 	}
