@@ -76,7 +76,7 @@ func (b *backupBench) measure(ctx context.Context) ([]backupRun, error) {
 	if err := addAudits(database, b.size); err != nil {
 		return nil, err
 	}
-	n, err := startNode(b.binary, b.folder, address, w, cert, "")
+	n, err := startNode(b.binary, b.folder, address, w, cert, "admin_listen: off\n")
 	if err != nil {
 		return nil, err
 	}
