@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -89,7 +90,7 @@ func showClient(w io.Writer, c *oauth.Client) error {
 }
 
 func trialOf(c *oauth.Client) string {
-	if c.TrialOrigin == "" || !c.TrialUntil.After(time.Now()) {
+	if c.TrialOrigin == "" || !c.TrialUntil.After(clock.Wall()) {
 		return ""
 	}
 	return c.TrialOrigin + " until " + moment(c.TrialUntil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -53,7 +54,7 @@ func keysList(s *storage) *cobra.Command {
 				rows := [][]string{{"ID", "USE", "ALG", "STATE", "AGE", "IN FORCE FROM"}}
 				for _, k := range keys {
 					rows = append(rows, []string{k.ID, string(k.Use), string(k.Alg), string(k.State),
-						age(time.Since(k.Created)), k.Activates.UTC().Format("2006-01-02 15:04 UTC")})
+						age(clock.Wall().Sub(k.Created)), k.Activates.UTC().Format("2006-01-02 15:04 UTC")})
 				}
 				return table(cmd.OutOrStdout(), rows)
 			})

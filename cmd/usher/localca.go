@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/usher-id/usher/internal/clock"
 )
 
 // The files of the local CA and of the certificate that it issues. The CA can vouch for this machine's
@@ -45,7 +47,7 @@ func openLocalCA(dir string) (ca *localCA, isNew bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, false, err
-	case time.Until(ca.cert.NotAfter) > renewBefore:
+	case ca.cert.NotAfter.Sub(clock.Wall()) > renewBefore:
 		return ca, false, nil
 	}
 	ca, err = makeLocalCA(dir)
@@ -74,7 +76,7 @@ func makeLocalCA(dir string) (*localCA, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := clock.Wall()
 	_, v4, _ := net.ParseCIDR("127.0.0.1/32")
 	_, v6, _ := net.ParseCIDR("::1/128")
 	template := &x509.Certificate{
@@ -110,7 +112,7 @@ func (ca *localCA) ensureLeaf(dir string) error {
 		if err := madeBefore(filepath.Join(dir, leafCertFile), pair.Leaf.NotBefore); err != nil {
 			return err
 		}
-		if time.Until(pair.Leaf.NotAfter) > renewBefore {
+		if pair.Leaf.NotAfter.Sub(clock.Wall()) > renewBefore {
 			return nil
 		}
 	}
@@ -126,7 +128,7 @@ func (ca *localCA) issue(dir string) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock.Wall()
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "localhost"},

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/usher-id/usher/internal/admin"
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -97,7 +98,7 @@ func (n *node) OpenStore(ctx context.Context) error {
 	}
 	n.store = opened
 	n.manager = &manage.Manager{
-		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: "system", Role: oauth.RoleAdmin, InsecureAnyOrigin: n.InsecureAnyOrigin,
+		Store: opened, Now: clock.Wall, Rand: rand.Reader, Actor: "system", Role: oauth.RoleAdmin, InsecureAnyOrigin: n.InsecureAnyOrigin,
 		Issuer: server.Issuer(n.BaseURL), BaseURL: n.BaseURL, AdminURL: n.AdminBaseURL,
 	}
 	return nil
@@ -128,7 +129,7 @@ func (n *node) checkClock(ctx context.Context) error {
 
 // madeBefore is an error where the clock shows a time before the thing was made.
 func madeBefore(thing string, made time.Time) error {
-	now := time.Now()
+	now := clock.Wall()
 	if made.Sub(now) <= maxClockError {
 		return nil
 	}

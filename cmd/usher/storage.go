@@ -13,10 +13,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -65,7 +65,7 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	base := address(s.baseURL, c.BaseURL)
 	m := &manage.Manager{
-		Store: opened, Now: time.Now, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin, InsecureAnyOrigin: c.InsecureAnyOrigin,
+		Store: opened, Now: clock.Wall, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin, InsecureAnyOrigin: c.InsecureAnyOrigin,
 		BaseURL: base, Issuer: server.Issuer(base), AdminURL: address(s.adminURL, c.AdminBaseURL),
 	}
 	if _, err := opened.Settings(ctx); errors.Is(err, store.ErrNotFound) {

@@ -26,19 +26,23 @@ const module = "github.com/usher-id/usher/"
 // mayImport is the table of rooms: which others each may import, besides itself. "*" stands for all.
 // A room that is not here (a tool of the build) imports none of ours and is imported by none.
 var mayImport = map[string][]string{
-	"internal/oauth":           {},
-	"internal/config":          {},
-	"internal/release":         {},
-	"js":                       {},
-	"internal/token":           {"internal/oauth"},
-	"internal/authn":           {"internal/oauth", "internal/token"},
-	"internal/store":           {"internal/oauth", "internal/token"},
-	"internal/store/sqlstore":  {"internal/store", "internal/oauth", "internal/token", "internal/release"},
+	"internal/clock":   {},
+	"internal/oauth":   {},
+	"internal/config":  {},
+	"internal/release": {},
+	"js":               {},
+	"internal/token":   {"internal/oauth"},
+	"internal/authn":   {"internal/oauth", "internal/token"},
+	"internal/store":   {"internal/oauth", "internal/token"},
+	"internal/store/sqlstore": {
+		"internal/store", "internal/oauth", "internal/token", "internal/release", "internal/clock",
+	},
 	"internal/store/storetest": {"internal/store", "internal/oauth", "internal/token"},
-	"internal/manage":          {"internal/oauth", "internal/token", "internal/authn", "internal/store"},
+	"internal/manage":          {"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/clock"},
 	"internal/web":             {"internal/oauth"},
 	"internal/server": {
 		"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/web", "internal/config", "js", "internal/manage",
+		"internal/clock",
 	},
 	"internal/admin": {
 		"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/manage", "internal/web", "internal/config",
@@ -209,8 +213,11 @@ var foreignToTheCore = []string{
 	"net/http", "database/sql", "crypto/rand", "math/rand", "os", "io/ioutil", "syscall", "unsafe", "log", "log/slog",
 }
 
-// clock is all of package time that reads the clock or waits for it.
-var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+// wallClock is all of package time that reads the clock; waiting is all that waits for it.
+var (
+	wallClock = []string{"Now", "Since", "Until"}
+	waiting   = []string{"Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+)
 
 func TestCoreIsPure(t *testing.T) {
 	for _, file := range sources(t)["internal/oauth"] {
@@ -224,15 +231,51 @@ func TestCoreIsPure(t *testing.T) {
 				}
 			}
 		}
-		for _, at := range clockReadings(t, file, nil) {
+		for _, at := range clockReadings(t, file, nil, slices.Concat(wallClock, waiting)) {
 			t.Errorf("%s: the core reads the clock; the time is passed in", at)
 		}
 	}
 }
 
-// clockReadings finds every mention of the clock in a file, under whatever name it imports package time. src
+// readsTheClock lists the files that may read the clock beside internal/clock, since they only measure or
+// bound a duration. Nothing that is stored, or compared with what is stored, comes from there.
+var readsTheClock = map[string]string{
+	"internal/admin/api/history.go":       "the deadline of a connection",
+	"internal/admin/pages/audit.go":       "the deadline of a connection",
+	"internal/config/validate.go":         "the end of a certificate, which the TLS library judges alike",
+	"internal/server/metrics.go":          "how long a request took",
+	"internal/store/sqlstore/postgres.go": "the deadline of a connection",
+}
+
+// A test can shift the clock of one process, and a jump is noticed, only where all of it reads one clock.
+func TestTheClockIsReadInOnePlace(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room, files := range sources(t) {
+		inProduct := strings.HasPrefix(room, "internal/") || room == "cmd/usher"
+		if !inProduct || room == "internal/clock" || room == "internal/store/storetest" {
+			continue
+		}
+		for _, file := range files {
+			short, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if readsTheClock[filepath.ToSlash(short)] != "" {
+				continue
+			}
+			for _, at := range clockReadings(t, file, nil, wallClock) {
+				t.Errorf("%s: use internal/clock; what only measures or bounds a duration is listed in readsTheClock", at)
+			}
+		}
+	}
+}
+
+// clockReadings finds every mention of these names of package time in a file, under whatever name it imports package time. src
 // is the content where it is not on disk.
-func clockReadings(t *testing.T, file string, src any) []token.Position {
+func clockReadings(t *testing.T, file string, src any, names []string) []token.Position {
 	t.Helper()
 	set := token.NewFileSet()
 	f, err := parser.ParseFile(set, file, src, 0)
@@ -254,7 +297,7 @@ func clockReadings(t *testing.T, file string, src any) []token.Position {
 		}
 	}
 	ast.Inspect(f, func(n ast.Node) bool {
-		if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(clock, s.Sel.Name) {
+		if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(names, s.Sel.Name) {
 			if x, ok := s.X.(*ast.Ident); ok && x.Name == name {
 				found = append(found, set.Position(s.Pos()))
 			}
@@ -274,7 +317,7 @@ func TestClockReadings(t *testing.T) {
 		`package p; import "time"; func f(t time.Time) bool { return t.After(t) }`: 0,
 		`package p; type T struct{}; func (T) Now() {}; func f(t T) { t.Now() }`:   0,
 	} {
-		if got := clockReadings(t, "p.go", src); len(got) != want {
+		if got := clockReadings(t, "p.go", src, wallClock); len(got) != want {
 			t.Errorf("%s: %v", src, got)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -47,7 +48,7 @@ type Options struct {
 	InsecurePlaintext bool
 	Logger            *slog.Logger
 	Registry          *prometheus.Registry
-	// Now is the clock; time.Now where nil.
+	// Now is the clock; clock.Wall where nil.
 	Now func() time.Time
 	// MTLSBaseURL is the public address of the listener that asks for client certificates (RFC 8705 §5); empty for none.
 	MTLSBaseURL string
@@ -96,7 +97,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("base URL %q: give scheme and host, without a slash at the end", o.BaseURL)
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = clock.Wall
 	}
 	bucketKey, err := o.Master.Derive(authn.ThrottlePurpose)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
@@ -37,7 +38,7 @@ func complete(a store.Audit) (_ store.Audit, there bool) {
 		return a, false
 	}
 	if a.At.IsZero() {
-		a.At = time.Now()
+		a.At = clock.Wall()
 	}
 	if a.ID.IsZero() {
 		a.ID = auditID(a.At)
@@ -86,7 +87,7 @@ func (s *Store) Record(ctx context.Context, a store.Audit) error {
 // latest attempt.
 func (s *Store) RecordFailedSignIn(ctx context.Context, a store.Audit) error {
 	if a.At.IsZero() {
-		a.At = time.Now()
+		a.At = clock.Wall()
 	}
 	a.ID = foldedID(a.AccountID, a.At)
 	return s.db.write(ctx, func(t tx) error {

@@ -13,6 +13,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -198,7 +199,7 @@ func (e *sqliteEngine) writable(ctx context.Context) error {
 	return nil
 }
 
-func (e *sqliteEngine) now(ctx context.Context) (time.Time, error) { return time.Now(), ctx.Err() }
+func (e *sqliteEngine) now(ctx context.Context) (time.Time, error) { return clock.Wall(), ctx.Err() }
 
 func (e *sqliteEngine) durability(ctx context.Context) (value string, err error) {
 	// The writer runs everything inside a transaction; reading a pragma is allowed there.
