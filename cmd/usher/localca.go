@@ -64,7 +64,11 @@ func readLocalCA(dir string) (*localCA, error) {
 	if err != nil || !ok || !pair.Leaf.IsCA {
 		return nil, fmt.Errorf("%s and %s in %s are damaged: remove both, start again, and run 'usher trust' once more", caCertFile, caKeyFile, dir)
 	}
-	return &localCA{pair.Leaf, key}, madeBefore(filepath.Join(dir, caCertFile), pair.Leaf.NotBefore)
+	if pair.Leaf.NotBefore.After(clock.Wall()) {
+		return nil, fmt.Errorf("%s is from the future: set this machine's clock, or remove %s and %s in %s, start again, and run 'usher trust' once more",
+			caCertFile, caCertFile, caKeyFile, dir)
+	}
+	return &localCA{pair.Leaf, key}, nil
 }
 
 func makeLocalCA(dir string) (*localCA, error) {
@@ -109,10 +113,9 @@ func makeLocalCA(dir string) (*localCA, error) {
 func (ca *localCA) ensureLeaf(dir string) error {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, leafCertFile), filepath.Join(dir, leafKeyFile))
 	if err == nil && pair.Leaf.CheckSignatureFrom(ca.cert) == nil {
-		if err := madeBefore(filepath.Join(dir, leafCertFile), pair.Leaf.NotBefore); err != nil {
-			return err
-		}
-		if pair.Leaf.NotAfter.Sub(clock.Wall()) > renewBefore {
+		// One from the future, which no browser takes, is made again.
+		now := clock.Wall()
+		if !pair.Leaf.NotBefore.After(now) && pair.Leaf.NotAfter.Sub(now) > renewBefore {
 			return nil
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -25,9 +24,6 @@ import (
 	"github.com/usher-id/usher/internal/store/sqlstore"
 	"github.com/usher-id/usher/internal/token"
 )
-
-// maxClockError is how far the clock may be behind something that was made earlier.
-const maxClockError = 30 * time.Second
 
 // metricsGrace is how long the last answers of the metrics listener may take.
 const metricsGrace = time.Second
@@ -98,7 +94,7 @@ func (n *node) OpenStore(ctx context.Context) error {
 	}
 	n.store = opened
 	n.manager = &manage.Manager{
-		Store: opened, Now: clock.Wall, Rand: rand.Reader, Actor: "system", Role: oauth.RoleAdmin, InsecureAnyOrigin: n.InsecureAnyOrigin,
+		Store: opened, Now: clock.Wall, Clock: clock.NewWatch(clock.Wall, clock.Boot), Rand: rand.Reader, Actor: "system", Role: oauth.RoleAdmin, InsecureAnyOrigin: n.InsecureAnyOrigin,
 		Issuer: server.Issuer(n.BaseURL), BaseURL: n.BaseURL, AdminURL: n.AdminBaseURL,
 	}
 	return nil
@@ -107,34 +103,7 @@ func (n *node) OpenStore(ctx context.Context) error {
 // Unlock gives the node the master key. It makes the first profile and keys where there are none.
 func (n *node) Unlock(ctx context.Context, master token.Master) error {
 	n.manager.Master = master
-	if err := n.manager.Bootstrap(ctx); err != nil {
-		return err
-	}
-	return n.checkClock(ctx)
-}
-
-// checkClock refuses to serve with a clock that is behind the newest key: tokens would be made in the past.
-func (n *node) checkClock(ctx context.Context) error {
-	keys, err := n.manager.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if err := madeBefore("the key "+k.ID, k.Created); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// madeBefore is an error where the clock shows a time before the thing was made.
-func madeBefore(thing string, made time.Time) error {
-	now := clock.Wall()
-	if made.Sub(now) <= maxClockError {
-		return nil
-	}
-	return fmt.Errorf("this machine's clock is wrong: it shows %s, but %s was made on %s; set the clock and start again",
-		now.UTC().Format(time.DateTime), thing, made.UTC().Format(time.DateTime))
+	return n.manager.Bootstrap(ctx)
 }
 
 // OpenRuntime makes the runtime server and the admin door, and puts a handler behind every door.

@@ -38,6 +38,8 @@ func (n *node) newRuntime(ctx context.Context) (runtimeServer, error) {
 		InsecurePlaintext: n.InsecurePlaintextListener != "" && n.InsecurePlaintextListener != config.Off,
 		Logger:            n.Log,
 		Registry:          n.registry,
+		Now:               n.manager.Now,
+		Clock:             n.manager.Clock,
 		MTLSBaseURL:       n.MTLSBaseURL,
 		ClientCAs:         clientCAs,
 		OutboundCAs:       outboundCAs,

@@ -63,6 +63,9 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
+	if err := agrees(ctx, opened); err != nil {
+		return err
+	}
 	base := address(s.baseURL, c.BaseURL)
 	m := &manage.Manager{
 		Store: opened, Now: clock.Wall, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin, InsecureAnyOrigin: c.InsecureAnyOrigin,
@@ -77,6 +80,18 @@ func (s *storage) with(cmd *cobra.Command, do func(ctx context.Context, m *manag
 		m.AdminURL = lastAdminURL(ctx, m)
 	}
 	return do(ctx, m)
+}
+
+// agrees refuses to change anything by a clock that is off the database's: it would be stored.
+func agrees(ctx context.Context, opened store.Store) error {
+	v, err := clock.NewWatch(clock.Wall, clock.Boot).Look(func() (clock.Witness, error) {
+		p, err := opened.Pulse(ctx)
+		return p.Witness(), err
+	})
+	if err == nil && !v.Trust.Serves() {
+		err = errors.New(v.Why)
+	}
+	return err
 }
 
 func (s *storage) isDemo() bool { return s.demo || s.data != "" }

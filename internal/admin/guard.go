@@ -19,11 +19,18 @@ import (
 // maxBody bounds every body: some bring a file of configuration. The parts bound the others more tightly.
 const maxBody = manage.MaxFile + 2<<20
 
-// overTLS refuses what came in the clear.
+// overTLS refuses what came in the clear, and every change while the clock is wrong: its time would be stored.
+// What only shows is answered, so that operators see why.
 func (a *Admin) overTLS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.proxies.SaysHTTPS(r) {
 			http.Error(w, "The admin pages are reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
+			return
+		}
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if v := a.Manager.Clock.Last(); !reads && !v.Trust.Serves() {
+			w.Header().Set("Retry-After", "5")
+			http.Error(w, "Nothing can be changed now: "+v.Why+".", http.StatusServiceUnavailable)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,11 +1,14 @@
 package admin
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -228,13 +231,51 @@ func TestWhoIsLockedHasNoGoodToken(t *testing.T) {
 	}
 }
 
+// While the clock is wrong operators see why, and change nothing: the time of the change would be stored.
+func TestAWrongClockIsShownAndChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	var jump time.Duration
+	start := time.Now()
+	w.admin.Manager.Clock = clock.NewWatch(
+		func() time.Time { return w.now().Add(jump) }, func() time.Duration { return time.Since(start) })
+	look := func() {
+		t.Helper()
+		_, err := w.admin.Manager.Clock.Look(func() (clock.Witness, error) { return clock.Witness{Trusted: start}, nil })
+		w.must(err)
+	}
+	ask := func(method string, form url.Values) (int, string) {
+		t.Helper()
+		r := w.answer(w.request(method, "/admin", form, "Cookie", sessionCookie.Name+"="+w.cookie("ada")))
+		body, err := io.ReadAll(r.Body)
+		w.must(err)
+		return r.StatusCode, string(body)
+	}
+	look()
+	if status, body := ask("GET", nil); status != http.StatusOK || strings.Contains(body, "was set by") {
+		t.Errorf("with a right clock: %d", status)
+	}
+	jump = 2 * time.Hour
+	look()
+	if status, body := ask("GET", nil); status != http.StatusOK || !strings.Contains(body, "was set by 2h0m0s") {
+		t.Errorf("with a wrong clock: %d %s", status, body)
+	}
+	if status, body := ask("POST", url.Values{}); status != http.StatusServiceUnavailable || !strings.Contains(body, "clock") {
+		t.Errorf("a change: %d %s", status, body)
+	}
+	jump = 0
+	look()
+	if status, _ := ask("POST", url.Values{}); status == http.StatusServiceUnavailable {
+		t.Error("refused though the clock is right again")
+	}
+}
+
 func TestAKeyMadeElsewhereIsLookedUpOnceASecond(t *testing.T) {
 	w := newWorld(t)
 	key, err := token.NewKey(w.manager.Rand, token.UseSeal, "", w.now(), w.now(), w.manager.Master)
 	w.must(err)
 	ring, err := token.NewRing([]token.WrappedKey{key}, w.manager.Master, w.manager.Issuer)
 	w.must(err)
-	text, err := ring.SealAccess(oauth.AccessToken{ClientID: "tool"}, w.now())
+	text, err := ring.SealAccess(oauth.AccessToken{ClientID: "tool", Expires: w.now().Add(time.Hour)}, w.now())
 	w.must(err)
 	for range 5 {
 		if _, ok, err := w.admin.openAccess(t.Context(), text); ok || err != nil {

@@ -28,6 +28,7 @@ type keys struct {
 type keysAt struct {
 	revision int64
 	ring     *token.Ring
+	horizon  token.Horizon
 }
 
 // readKeys reads the keys and puts them in force, one at a time, so that no older ones follow newer.
@@ -43,39 +44,44 @@ func (a *Admin) readKeys(ctx context.Context) error {
 		ring, err = known.ring, nil // the runtime has said it in the log
 	}
 	if err == nil {
-		a.keys.current.Store(&keysAt{snap.Revision, ring})
+		a.keys.current.Store(&keysAt{snap.Revision, ring, snap.Horizon})
 	}
 	return err
 }
 
 func (a *Admin) renewKeys(ctx context.Context) error {
-	revision, err := a.Manager.Store.Revision(ctx)
-	if err != nil || revision == a.keys.current.Load().revision {
+	pulse, err := a.Manager.Store.Pulse(ctx)
+	if err != nil {
 		return err
 	}
-	return a.readKeys(ctx)
+	known := a.keys.current.Load()
+	if pulse.Revision != known.revision {
+		return a.readKeys(ctx)
+	}
+	a.keys.current.CompareAndSwap(known, &keysAt{known.revision, known.ring, pulse.Horizon})
+	return nil
 }
 
 func (a *Admin) ring() *token.Ring { return a.keys.current.Load().ring }
 
 // withRing opens something with the ring. A key that this node does not know yet causes one look at the store, at most
 // once a second.
-func (a *Admin) withRing(ctx context.Context, open func(*token.Ring) error) error {
-	err := open(a.ring())
+func (a *Admin) withRing(ctx context.Context, open func(*keysAt) error) error {
+	err := open(a.keys.current.Load())
 	if !errors.Is(err, token.ErrUnknownKey) || !a.mayLookForKeys() {
 		return err
 	}
 	if err := a.renewKeys(ctx); err != nil {
 		return err
 	}
-	return open(a.ring())
+	return open(a.keys.current.Load())
 }
 
 func (a *Admin) mayLookForKeys() bool {
 	a.keys.mu.Lock()
 	defer a.keys.mu.Unlock()
 	now := a.now()
-	if now.Sub(a.keys.last) < renewEvery {
+	if since := now.Sub(a.keys.last); since >= 0 && since < renewEvery {
 		return false
 	}
 	a.keys.last = now
@@ -93,8 +99,8 @@ func (a *Admin) seal(kind token.Kind, content any) (string, error) {
 
 // open reads a sealed value; false where it is none of ours, whatever the reason.
 func (a *Admin) open(ctx context.Context, kind token.Kind, text string, content any) (bool, error) {
-	err := a.withRing(ctx, func(ring *token.Ring) error {
-		plain, err := ring.Open(kind, text)
+	err := a.withRing(ctx, func(k *keysAt) error {
+		plain, err := k.ring.Open(kind, text)
 		if err != nil {
 			return err
 		}
@@ -105,8 +111,8 @@ func (a *Admin) open(ctx context.Context, kind token.Kind, text string, content 
 
 // openAccess reads an access token of either format.
 func (a *Admin) openAccess(ctx context.Context, text string) (t oauth.AccessToken, ok bool, err error) {
-	err = a.withRing(ctx, func(ring *token.Ring) (err error) {
-		t, err = ring.OpenAnyAccess(text, a.Manager.Issuer)
+	err = a.withRing(ctx, func(k *keysAt) (err error) {
+		t, err = k.ring.OpenAnyAccess(text, a.Manager.Issuer, k.horizon)
 		return err
 	})
 	return t, err == nil, unlessForeign(err)

@@ -33,11 +33,11 @@ var mayImport = map[string][]string{
 	"js":               {},
 	"internal/token":   {"internal/oauth"},
 	"internal/authn":   {"internal/oauth", "internal/token"},
-	"internal/store":   {"internal/oauth", "internal/token"},
+	"internal/store":   {"internal/oauth", "internal/token", "internal/clock"},
 	"internal/store/sqlstore": {
 		"internal/store", "internal/oauth", "internal/token", "internal/release", "internal/clock",
 	},
-	"internal/store/storetest": {"internal/store", "internal/oauth", "internal/token"},
+	"internal/store/storetest": {"internal/store", "internal/oauth", "internal/token", "internal/clock"},
 	"internal/manage":          {"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/clock"},
 	"internal/web":             {"internal/oauth"},
 	"internal/server": {
@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/admin": {
 		"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/manage", "internal/web", "internal/config",
+		"internal/clock",
 	},
 	"resource":   {},
 	"examples/*": {"resource"},
@@ -240,11 +241,21 @@ func TestCoreIsPure(t *testing.T) {
 // readsTheClock lists the files that may read the clock beside internal/clock, since they only measure or
 // bound a duration. Nothing that is stored, or compared with what is stored, comes from there.
 var readsTheClock = map[string]string{
-	"internal/admin/api/history.go":       "the deadline of a connection",
-	"internal/admin/pages/audit.go":       "the deadline of a connection",
-	"internal/config/validate.go":         "the end of a certificate, which the TLS library judges alike",
-	"internal/server/metrics.go":          "how long a request took",
-	"internal/store/sqlstore/postgres.go": "the deadline of a connection",
+	"cmd/usher/certificate.go":                     "the end of a certificate, which the TLS library judges alike",
+	"cmd/usher/checkconfig.go":                     "the end of a certificate, which the TLS library judges alike",
+	"cmd/usher/connections.go":                     "the deadline of a connection",
+	"cmd/usher/draining.go":                        "how long a stop takes",
+	"internal/admin/api/history.go":                "the deadline of a connection",
+	"internal/admin/pages/audit.go":                "the deadline of a connection",
+	"internal/config/certificate.go":               "the end of a certificate, which the TLS library judges alike",
+	"internal/config/validate.go":                  "the end of a certificate, which the TLS library judges alike",
+	"internal/manage/purge.go":                     "how long a round of purging takes",
+	"internal/server/metrics.go":                   "how long a request took",
+	"internal/server/ready.go":                     "how old an answer is",
+	"internal/store/sqlstore/postgres.go":          "the deadline of a connection",
+	"internal/store/sqlstore/postgres_pipeline.go": "the deadline of a connection",
+	"internal/store/sqlstore/purge.go":             "how long a transaction took",
+	"internal/store/sqlstore/sqlite_checkpoint.go": "how long a checkpoint took",
 }
 
 // A test can shift the clock of one process, and a jump is noticed, only where all of it reads one clock.

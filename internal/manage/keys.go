@@ -43,14 +43,14 @@ func (m *Manager) Keys(ctx context.Context) ([]KeyInfo, error) {
 // RotateKeys makes a successor of every current key that has none yet. Each is published first and comes
 // into force when everybody who caches the JWKS knows it; the old one goes on being good for what it made.
 func (m *Manager) RotateKeys(ctx context.Context) (made []token.WrappedKey, err error) {
-	keys, err := m.openKeys(ctx)
+	snap, err := m.openKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := m.Now()
 	for _, role := range token.Due(nil, now, token.DefaultPolicy()) {
 		role.Activates = now.Add(token.DefaultPolicy().Publish)
-		k, stored, err := m.addKey(ctx, keys, role)
+		k, stored, err := m.addKey(ctx, snap, role, now)
 		if err != nil {
 			return made, err
 		}
@@ -63,20 +63,20 @@ func (m *Manager) RotateKeys(ctx context.Context) (made []token.WrappedKey, err 
 
 // addKey makes a key unless another came into force, or is waiting to, since the given keys were read. So
 // nodes that rotate at the same moment make one key.
-func (m *Manager) addKey(ctx context.Context, keys []token.WrappedKey, need token.Need) (token.WrappedKey, bool, error) {
+func (m *Manager) addKey(ctx context.Context, snap store.Snapshot, need token.Need, now time.Time) (token.WrappedKey, bool, error) {
 	var unlessAfter time.Time
-	for _, k := range keys {
-		if k.Use != need.Use || k.Alg != need.Alg {
+	for _, k := range snap.Keys {
+		if k.Use != need.Use || k.Alg != need.Alg || k.Epoch < snap.Horizon.Epoch {
 			continue
 		}
-		if token.State(keys, k, m.Now()) == token.StateNext {
+		if token.State(snap.Keys, k, now) == token.StateNext {
 			return token.WrappedKey{}, false, nil
 		}
 		if after := k.Activates.Add(time.Millisecond); after.After(unlessAfter) {
 			unlessAfter = after
 		}
 	}
-	k, err := token.NewKey(m.Rand, need.Use, need.Alg, m.Now(), need.Activates, m.Master)
+	k, err := m.newKey(need, now, snap.Horizon.Epoch)
 	if err != nil {
 		return k, false, err
 	}
@@ -88,14 +88,22 @@ func (m *Manager) addKey(ctx context.Context, keys []token.WrappedKey, need toke
 	return k, stored, err
 }
 
+// newKey makes a key of the epoch.
+func (m *Manager) newKey(need token.Need, now time.Time, epoch int64) (token.WrappedKey, error) {
+	k, err := token.NewKey(m.Rand, need.Use, need.Alg, now, need.Activates, m.Master)
+	k.Epoch = epoch
+	return k, err
+}
+
 // RevokeKey removes a compromised key at once: all that was made with it is worth nothing. A current
 // key is replaced in the same transaction.
 func (m *Manager) RevokeKey(ctx context.Context, id string) (replacement *token.WrappedKey, err error) {
 	err = retry(ctx, func() error {
-		keys, err := m.openKeys(ctx)
+		snap, err := m.openKeys(ctx)
 		if err != nil {
 			return err
 		}
+		keys := snap.Keys
 		i := slices.IndexFunc(keys, func(k token.WrappedKey) bool { return k.ID == id })
 		if i < 0 {
 			return fmt.Errorf("key %q: %w", id, store.ErrNotFound)
@@ -103,7 +111,7 @@ func (m *Manager) RevokeKey(ctx context.Context, id string) (replacement *token.
 		var add []token.WrappedKey
 		replacement = nil
 		if now := m.Now(); token.State(keys, keys[i], now) == token.StateCurrent {
-			k, err := token.NewKey(m.Rand, keys[i].Use, keys[i].Alg, now, now, m.Master)
+			k, err := m.newKey(token.Need{Use: keys[i].Use, Alg: keys[i].Alg, Activates: now}, now, snap.Horizon.Epoch)
 			if err != nil {
 				return err
 			}
@@ -122,7 +130,7 @@ func (m *Manager) ResetKeys(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fresh, err := m.firstKeys()
+		fresh, err := m.firstKeys(m.Now(), snap.Horizon.Epoch)
 		if err != nil {
 			return err
 		}
@@ -143,15 +151,15 @@ func (m *Manager) ChangeMaster(ctx context.Context, to token.Master) error {
 		return err
 	}
 	err := retry(ctx, func() error {
-		keys, err := m.openKeys(ctx)
+		snap, err := m.openKeys(ctx)
 		if err != nil {
 			return err
 		}
-		rewrapped, err := token.Rewrap(keys, m.Master, to)
+		rewrapped, err := token.Rewrap(snap.Keys, m.Master, to)
 		if err != nil {
 			return err
 		}
-		return m.replaceKeys(ctx, ids(keys), rewrapped, "master key changed")
+		return m.replaceKeys(ctx, ids(snap.Keys), rewrapped, "master key changed")
 	})
 	if err != nil {
 		return err
@@ -161,15 +169,12 @@ func (m *Manager) ChangeMaster(ctx context.Context, to token.Master) error {
 
 // openKeys reads the keys and makes sure that the master key opens them: a key that is added under
 // another would stop every node.
-func (m *Manager) openKeys(ctx context.Context) ([]token.WrappedKey, error) {
+func (m *Manager) openKeys(ctx context.Context) (store.Snapshot, error) {
 	snap, err := m.settings(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = token.NewRing(snap.Keys, m.Master, "")
 	}
-	if _, err := token.NewRing(snap.Keys, m.Master, ""); err != nil {
-		return nil, err
-	}
-	return snap.Keys, nil
+	return snap, err
 }
 
 func (m *Manager) replaceKeys(ctx context.Context, remove []string, add []token.WrappedKey, detail string) error {
@@ -180,11 +185,11 @@ func (m *Manager) replaceKeys(ctx context.Context, remove []string, add []token.
 	return m.Store.ReplaceKeys(ctx, remove, add, a)
 }
 
-func (m *Manager) firstKeys() ([]token.WrappedKey, error) {
-	now := m.Now()
+// firstKeys makes the first keys of an epoch; they activate at once.
+func (m *Manager) firstKeys(now time.Time, epoch int64) ([]token.WrappedKey, error) {
 	var keys []token.WrappedKey
 	for _, need := range token.Due(nil, now, token.DefaultPolicy()) {
-		k, err := token.NewKey(m.Rand, need.Use, need.Alg, now, need.Activates, m.Master)
+		k, err := m.newKey(need, now, epoch)
 		if err != nil {
 			return nil, err
 		}
@@ -200,7 +205,7 @@ func (m *Manager) Bootstrap(ctx context.Context) error {
 	if !errors.Is(err, ErrNotSetUp) {
 		return err
 	}
-	keys, err := m.firstKeys()
+	keys, err := m.firstKeys(m.Now(), 0)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -39,8 +40,24 @@ func wantStates(t *testing.T, m *Manager, next, current, retired int) {
 	}
 }
 
+// settled is a clock that has run evenly until the manager's now.
+func settled(t *testing.T, m *Manager) *clock.Watch {
+	t.Helper()
+	wall, boot := m.Now().Add(-clock.EvenRun), time.Duration(0)
+	w := clock.NewWatch(func() time.Time { return wall }, func() time.Duration { return boot })
+	for range 4 {
+		if _, err := w.Look(func() (clock.Witness, error) { return clock.Witness{}, nil }); err != nil {
+			t.Fatal(err)
+		}
+		wall, boot = wall.Add(clock.EvenRun/3), boot+clock.EvenRun/3
+	}
+	wall, boot = m.Now(), clock.EvenRun
+	return w
+}
+
 func tend(t *testing.T, m *Manager) {
 	t.Helper()
+	m.Clock = settled(t, m)
 	if err := m.Tend(t.Context(), slog.New(slog.DiscardHandler), day); err != nil {
 		t.Error(err)
 	}
@@ -78,6 +95,7 @@ func TestAnotherMasterKeyIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		},
 		"tend": func() error {
 			*now = now.Add(100 * day)
+			other.Clock = settled(t, &other)
 			return other.Tend(t.Context(), slog.New(slog.DiscardHandler), day)
 		},
 	} {

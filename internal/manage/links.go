@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -233,7 +234,7 @@ func (m *Manager) newLink(ctx context.Context, kind token.Kind, l sealedLink, ad
 	if address == "" {
 		return Link{}, errors.New("a link needs this server's address: set base_url and admin_url")
 	}
-	ring, err := m.ring(ctx)
+	ring, _, err := m.ring(ctx)
 	if err != nil {
 		return Link{}, err
 	}
@@ -257,15 +258,21 @@ func (m *Manager) newLink(ctx context.Context, kind token.Kind, l sealedLink, ad
 }
 
 func (m *Manager) openLink(ctx context.Context, kind token.Kind, code string) (l sealedLink, err error) {
-	ring, err := m.ring(ctx)
+	ring, horizon, err := m.ring(ctx)
 	if err != nil {
 		return l, err
 	}
-	plain, err := ring.Open(kind, code)
-	if err != nil || json.Unmarshal(plain, &l) != nil || !m.Now().Before(l.Expires) {
+	plain, epoch, err := ring.OpenMade(kind, code)
+	if err != nil || json.Unmarshal(plain, &l) != nil || !linkIsGood(l.Expires, horizon.Of(epoch), m.Now()) {
 		return sealedLink{}, ErrLink
 	}
 	return l, nil
+}
+
+// linkIsGood tells whether a link may be used: it has not expired, it is not forgotten that it was used, and
+// no clock that was ahead made it, by which it would be good for longer than links are.
+func linkIsGood(expires, horizon, now time.Time) bool {
+	return now.Before(expires) && expires.After(horizon) && !expires.After(now.Add(LinkLifetime+2*clock.Tolerated))
 }
 
 // accountOf is the account that a link is for; ErrLink where it is not the version any more that the link was made for.
@@ -291,17 +298,18 @@ func orErrLink(err error) error {
 	return err
 }
 
-// ring opens the keys that links are sealed with.
-func (m *Manager) ring(ctx context.Context) (*token.Ring, error) {
+// ring opens the keys that links are sealed with, and tells what of theirs may be forgotten.
+func (m *Manager) ring(ctx context.Context) (*token.Ring, token.Horizon, error) {
 	switch {
 	case m.Master == (token.Master{}):
-		return nil, errors.New("links are sealed with this server's keys: give the master key with --master-key-file or USHER_MASTER_KEY")
+		return nil, token.Horizon{}, errors.New("links are sealed with this server's keys: give the master key with --master-key-file or USHER_MASTER_KEY")
 	case m.Issuer == "":
-		return nil, errors.New("links are bound to this server's issuer, which is not known here: set base_url")
+		return nil, token.Horizon{}, errors.New("links are bound to this server's issuer, which is not known here: set base_url")
 	}
 	settings, err := m.settings(ctx)
 	if err != nil {
-		return nil, err
+		return nil, token.Horizon{}, err
 	}
-	return token.NewRing(settings.Keys, m.Master, m.Issuer)
+	ring, err := token.NewRing(settings.Keys, m.Master, m.Issuer)
+	return ring, settings.Horizon, err
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -25,7 +26,9 @@ type Manager struct {
 	// Master wraps keys; only what touches keys needs it.
 	Master token.Master
 	Now    func() time.Time
-	Rand   io.Reader
+	// Clock decides whether Maintain may do anything lasting; only that needs it.
+	Clock *clock.Watch
+	Rand  io.Reader
 	// Actor is who acts, for the audit log: "cli:<login name>", "operator:<user name>", "client:<id>" or "system";
 	// Address is where from, if that is known.
 	Actor, Address string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -51,8 +52,9 @@ func (m *Manager) Overview(ctx context.Context, since time.Time) (Overview, erro
 		return o, err
 	}
 	o.Clients = len(snap.Clients)
-	o.warn(&snap)
 	now := m.Now()
+	o.warnClock(store.Pulse{Horizon: snap.Horizon}.Witness().Trusted, now)
+	o.warn(&snap)
 	if o.Sessions, err = m.Store.CountSessions(ctx, now); err != nil {
 		return o, err
 	}
@@ -97,6 +99,27 @@ func (o *Overview) warn(snap *store.Snapshot) {
 			add(store.KindClient, c.ID, Warnings(c))
 		}
 	}
+}
+
+// maxSilence is how long nothing may be purged until the overview says so: it is done every minute.
+const maxSilence = 10 * time.Minute
+
+// warnClock says where no node has trusted its clock for some time. It is told by what is stored, so that the
+// command line, which is another process, knows too.
+func (o *Overview) warnClock(trusted, now time.Time) {
+	const look = "see the log and /readyz of each node that runs, and \"When the clock is wrong\" in the operating guide"
+	text := ""
+	switch {
+	case trusted.IsZero():
+		text = "No node has trusted its clock yet, so nothing that expired is deleted and no key is changed: " + look + "."
+	case trusted.After(now.Add(2 * clock.Tolerated)):
+		text = fmt.Sprintf("Expired data was deleted by a clock that showed %s, which is ahead of now: %s.", trusted.UTC().Format(time.DateTime), look)
+	case now.Sub(trusted) > maxSilence:
+		text = fmt.Sprintf("Nothing that expired was deleted since %s: no node runs, or none trusts its clock: %s.", trusted.UTC().Format(time.DateTime), look)
+	default:
+		return
+	}
+	o.Warnings = append(o.Warnings, Warning{Kind: "clock", Text: text})
 }
 
 // Authenticator is a way of proving who the user is.

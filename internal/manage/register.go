@@ -142,11 +142,11 @@ func (m *Manager) NewRegistrationToken(ctx context.Context, issuer string, valid
 	if valid < time.Minute || valid > MaxRegistrationToken {
 		return "", expires, Invalid{{"valid", fmt.Sprintf("%s is out of range: 1m to %s", valid, MaxRegistrationToken)}}
 	}
-	keys, err := m.openKeys(ctx)
+	snap, err := m.openKeys(ctx)
 	if err != nil {
 		return "", expires, err
 	}
-	ring, err := token.NewRing(keys, m.Master, issuer)
+	ring, err := token.NewRing(snap.Keys, m.Master, issuer)
 	if err != nil {
 		return "", expires, err
 	}

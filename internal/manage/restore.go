@@ -17,7 +17,12 @@ func (m *Manager) CheckMaster(ctx context.Context) error {
 // too. Users with their passwords, clients with their secrets, and consents stay as they are. Done twice, it does no
 // harm. The old keys need not be opened: see CheckMaster.
 func (m *Manager) EndRestored(ctx context.Context) (store.Restored, error) {
-	keys, err := m.firstKeys()
+	snap, err := m.load(ctx)
+	if err != nil {
+		return store.Restored{}, err
+	}
+	now := m.Now()
+	keys, err := m.firstKeys(now, snap.Horizon.Epoch)
 	if err != nil {
 		return store.Restored{}, err
 	}
@@ -25,7 +30,7 @@ func (m *Manager) EndRestored(ctx context.Context) (store.Restored, error) {
 	if err != nil {
 		return store.Restored{}, err
 	}
-	return m.Store.EndRestored(ctx, keys, m.Now(), a)
+	return m.Store.EndRestored(ctx, keys, now, a)
 }
 
 // KeepRestored records that the database was replaced and that nothing was ended.

@@ -86,20 +86,22 @@ func NextStep(f *Flow, st *Standing, scope []string, c *Client, p *Profile, now 
 
 // fresh holds the authentication against prompt=login, max_age (OpenID Connect Core §3.1.2.1) and the
 // scopes that demand a fresh sign-in. One made within this flow always counts: however slowly the user
-// reads the consent page, nobody is asked twice.
+// reads the consent page, nobody is asked twice. One from the future, which a clock that was ahead has
+// dated, counts for nothing.
 func fresh(f *Flow, s *Session, scope []string, p *Profile, now time.Time) bool {
-	if !s.AuthTime.Before(f.Started) {
+	fromFuture := s.AuthTime.After(now.Add(ForeignSkew))
+	if !s.AuthTime.Before(f.Started) && !fromFuture {
 		return true
 	}
 	if f.Request.Prompt.Login {
 		return false
 	}
 	age := now.Sub(s.AuthTime)
-	if f.Request.MaxAge != NoMaxAge && age > time.Duration(f.Request.MaxAge)*time.Second {
+	if f.Request.MaxAge != NoMaxAge && (fromFuture || age > time.Duration(f.Request.MaxAge)*time.Second) {
 		return false
 	}
 	limit := MaxAuthAge(scope, p)
-	return limit == 0 || age <= time.Duration(limit)*time.Second
+	return limit == 0 || !fromFuture && age <= time.Duration(limit)*time.Second
 }
 
 // needsSelection holds prompt=select_account: signing in within this flow is choosing, too.

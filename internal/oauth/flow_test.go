@@ -83,6 +83,11 @@ func TestNextStep(t *testing.T) {
 		{name: "prompt=login, signed in within the flow", query: "prompt=login", started: 30 * time.Second, age: 10 * time.Second, want: done},
 		{name: "prompt=login, signed in as the flow began", query: "prompt=login", started: time.Minute, age: time.Minute, want: done},
 		{name: "prompt=login, signed in just before the flow", query: "prompt=login", started: time.Minute, age: time.Minute + ms, want: authenticate},
+		{name: "signed in tomorrow, by a clock that was ahead", age: -long, want: done},
+		{name: "prompt=login, signed in tomorrow", query: "prompt=login", age: -long, want: authenticate},
+		{name: "max_age, signed in tomorrow", query: "max_age=3600", age: -long, want: authenticate},
+		{name: "payment, signed in tomorrow", scope: payment, age: -long, want: authenticate},
+		{name: "prompt=login, by a node that is a little ahead", query: "prompt=login", age: -30 * time.Second, want: done},
 		{name: "force_auth", query: "force_auth=true", want: authenticate},
 
 		{name: "max_age not reached", query: "max_age=3601", want: done},

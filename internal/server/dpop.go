@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -94,13 +95,14 @@ func (s *Server) dpopNonce(w http.ResponseWriter) {
 
 // freshNonce tells whether a nonce is ours and young. One of another node may be from a clock a little ahead.
 func (s *Server) freshNonce(ctx context.Context, nonce string, now time.Time, life time.Duration) bool {
-	plain, err := s.current.Load().ring.Open(token.KindNonce, nonce)
+	plain, epoch, err := s.current.Load().ring.OpenMade(token.KindNonce, nonce)
 	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() && s.refreshIfChanged(ctx) == nil {
-		plain, err = s.current.Load().ring.Open(token.KindNonce, nonce)
+		plain, epoch, err = s.current.Load().ring.OpenMade(token.KindNonce, nonce)
 	}
 	if err != nil || len(plain) != 8 {
 		return false
 	}
-	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint64(plain)), 0))
-	return age > -maxSkew && age < life
+	made := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0)
+	age := now.Sub(made)
+	return made.After(s.horizon.Load().Of(epoch)) && age > -2*clock.Tolerated && age < life
 }

@@ -76,12 +76,12 @@ func frameCookies(found string) *bool {
 
 // openFlow opens a sealed flow and checks anew all that may have changed since it began.
 func (s *Server) openFlow(ctx context.Context, sealed string) (*visit, *oauth.Error) {
-	plain, err := s.current.Load().ring.Open(token.KindFlow, sealed)
+	plain, epoch, err := s.current.Load().ring.OpenMade(token.KindFlow, sealed)
 	if err != nil {
 		return nil, staleFlow.Because(err)
 	}
 	var f oauth.Flow
-	if err := json.Unmarshal(plain, &f); err != nil || f.Expired(s.Now()) {
+	if err := json.Unmarshal(plain, &f); err != nil || f.Expired(s.Now()) || s.forgotten(&f, epoch) {
 		return nil, staleFlow.Because(err)
 	}
 	return s.revisit(ctx, f)

@@ -14,7 +14,8 @@ func (s *Server) overTLS(next http.Handler) http.Handler {
 		switch {
 		case !s.InsecurePlaintext && !s.proxies.SaysHTTPS(r):
 			http.Error(w, "This server is reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
-		case s.renewal.skewed.Load():
+		case !s.Clock.Last().Trust.Serves():
+			w.Header().Set("Retry-After", "5")
 			http.Error(w, "This server's clock is wrong.", http.StatusServiceUnavailable)
 		default:
 			next.ServeHTTP(w, r)

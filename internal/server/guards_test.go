@@ -341,18 +341,6 @@ func TestUserinfoIsForTheTokensClient(t *testing.T) {
 	}
 }
 
-func TestWrongClockRefuses(t *testing.T) {
-	w := oneNode(t)
-	w.server.renewal.skewed.Store(true)
-	if p := w.call("GET", issuerPath+"/jwks", nil); p.status != http.StatusServiceUnavailable {
-		t.Errorf("with a wrong clock: %d", p.status)
-	}
-	w.clock.pass(time.Minute)
-	if _, err := New(t.Context(), w.options(w.manager.Master)); err == nil || !strings.Contains(err.Error(), "clock") {
-		t.Errorf("a server with a wrong clock starts: %v", err)
-	}
-}
-
 func TestWrongMasterKeyRefuses(t *testing.T) {
 	w := newWorld(t)
 	if _, err := New(t.Context(), w.options(w.manager.Master)); err != nil {

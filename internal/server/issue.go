@@ -156,17 +156,20 @@ func seal(snap *snapshot, kind token.Kind, now time.Time, content any) (string, 
 
 // open reads a sealed value; the error is one of package token, or of the store that was asked for a new key.
 func (s *Server) open(ctx context.Context, kind token.Kind, text string, content any) error {
-	plain, err := s.current.Load().ring.Open(kind, text)
+	plain, epoch, err := s.current.Load().ring.OpenMade(kind, text)
 	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() {
 		if err := s.refreshIfChanged(ctx); err != nil {
 			return err
 		}
-		plain, err = s.current.Load().ring.Open(kind, text)
+		plain, epoch, err = s.current.Load().ring.OpenMade(kind, text)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = json.Unmarshal(plain, content)
 	}
-	return json.Unmarshal(plain, content)
+	if err == nil && s.forgotten(content, epoch) {
+		err = token.ErrInvalid
+	}
+	return err
 }
 
 // accessToken makes an access token in the client's format.

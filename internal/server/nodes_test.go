@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 }
 
 // database is a fresh one.
-func database(t testing.TB) string {
-	if *twoNodes {
+func database(t testing.TB, postgres bool) string {
+	if postgres {
 		return storetest.PreparedPostgres(t, func(url string) error {
 			st, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: url})
 			if err == nil {

@@ -210,7 +210,7 @@ func (o *outbound) keys(ctx context.Context, address string, unknown bool) (*tok
 		case wait != nil || f.good(now, unknown):
 			defer o.mu.Unlock()
 			return f.keys, nil
-		case f.keys == nil && now.Sub(f.tried) < keysRetry:
+		case f.keys == nil && now.Sub(f.tried).Abs() < keysRetry:
 			o.mu.Unlock()
 			return nil, errors.New("the keys could not be fetched a moment ago")
 		default:
@@ -227,12 +227,12 @@ func (o *outbound) keys(ctx context.Context, address string, unknown bool) (*tok
 // good tells whether the keys are to be used without another fetch: they are fresh, or another was tried a moment ago.
 func (f *fetchedKeys) good(now time.Time, unknown bool) bool {
 	switch age := now.Sub(f.fetched); {
-	case f.keys == nil || age >= keysStale:
+	case f.keys == nil || age >= keysStale || age < 0: // below 0 the clock was set back
 		return false
 	case unknown:
-		return now.Sub(f.renewed) < keysRenewal
+		return now.Sub(f.renewed).Abs() < keysRenewal
 	default:
-		return age < keysFresh || now.Sub(f.tried) < keysRenewal
+		return age < keysFresh || now.Sub(f.tried).Abs() < keysRenewal
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -101,7 +102,13 @@ func TestRevokingWhatIsOverWritesNothing(t *testing.T) {
 	b.post(logoutPath, form("confirm", "yes"))
 	before := w.stats().Writes
 	w.revokeAs("web", got.Refresh).wantStatus(200)
-	w.clock.pass(time.Hour)
+	if after := w.stats().Writes; after != before {
+		t.Errorf("%d statements", after-before)
+	}
+	w.clock.pass(2 * time.Hour)
+	w.must(w.store.RaiseHorizon(context.Background(), w.clock.Now().Add(-clock.PurgeAfter))) // as a purge does
+	w.must(w.server.refreshIfChanged(context.Background()))
+	before = w.stats().Writes
 	w.revokeAs("web", got.Access).wantStatus(200)
 	if after := w.stats().Writes; after != before {
 		t.Errorf("%d statements", after-before)

@@ -13,7 +13,6 @@ package server
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,6 +49,8 @@ type Options struct {
 	Registry          *prometheus.Registry
 	// Now is the clock; clock.Wall where nil.
 	Now func() time.Time
+	// Clock decides whether Now can be trusted; nil where nobody needs to know (tests that set the time).
+	Clock *clock.Watch
 	// MTLSBaseURL is the public address of the listener that asks for client certificates (RFC 8705 §5); empty for none.
 	MTLSBaseURL string
 	// ClientCAs issue the certificates of clients with tls_client_auth; nil for none.
@@ -77,6 +78,8 @@ type Server struct {
 	current     atomic.Pointer[snapshot]
 	renewal     renewal
 	readiness   readiness
+	horizon     atomic.Pointer[token.Horizon]
+	reported    reported // only Run touches it
 	outbound    *outbound
 }
 
@@ -86,9 +89,6 @@ const (
 	addressBurst       = 200
 	addressesKnown     = 20_000
 )
-
-// maxSkew is how far this node's clock may be off the database's.
-const maxSkew = 30 * time.Second
 
 // New checks the clock, loads the first configuration snapshot and opens its keys.
 func New(ctx context.Context, o Options) (*Server, error) {
@@ -108,21 +108,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		passwords: authn.NewHasher(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
 		metrics: newMetrics(o.Registry), backChannel: newBackChannel(o.Registry), outbound: newOutbound(base, o.OutboundCAs, o.OutboundNetworks, o.Now),
 	}
+	watchClock(o.Registry, o.Clock)
 	if err := s.checkClock(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.refresh(ctx)
-}
-
-func (s *Server) checkClock(ctx context.Context) error {
-	there, err := s.Store.Now(ctx)
-	if err != nil {
-		return err
-	}
-	if off := s.Now().Sub(there); off.Abs() > maxSkew {
-		return fmt.Errorf("this machine's clock is %s off the database's; set it (for example by NTP) and start again", off.Round(time.Second))
-	}
-	return nil
 }
 
 // Run renews the configuration snapshot, watches the clock, and writes down what was counted, until the context ends, and then until clients have
@@ -130,9 +120,8 @@ func (s *Server) checkClock(ctx context.Context) error {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.backChannel.drain()
 	defer s.writeLastTallies(ctx)
-	renew, clock, count := time.NewTicker(refreshEvery), time.NewTicker(time.Minute), time.NewTicker(tallyEvery)
+	renew, count := time.NewTicker(refreshEvery), time.NewTicker(tallyEvery)
 	defer renew.Stop()
-	defer clock.Stop()
 	defer count.Stop()
 	for {
 		select {
@@ -142,31 +131,11 @@ func (s *Server) Run(ctx context.Context) error {
 			if err := s.refreshIfChanged(ctx); err != nil && ctx.Err() == nil {
 				s.Logger.Error("the configuration could not be read again; going on with what is known", "error", err)
 			}
+			s.reportClock()
 		case <-count.C:
 			s.writeTallies(ctx)
-		case <-clock.C:
-			s.renewal.skewed.Store(errors.Is(s.clockFault(ctx), errSkewed))
 		}
 	}
-}
-
-var errSkewed = errors.New("clock skewed")
-
-func (s *Server) clockFault(ctx context.Context) error {
-	there, err := s.Store.Now(ctx)
-	if err == nil && s.Now().Sub(there).Abs() > maxSkew {
-		s.Logger.Error("this machine's clock is off the database's: refusing to serve", "off", s.Now().Sub(there))
-		return errSkewed
-	}
-	return err
-}
-
-// Ready tells whether this node can serve: the database takes writes and the clock is right.
-func (s *Server) Ready(ctx context.Context) error {
-	if s.renewal.skewed.Load() {
-		return errors.New("this machine's clock is more than 30 s off the database's")
-	}
-	return s.takesWrites(ctx)
 }
 
 // Handler is the runtime door. The table says which guard runs at which endpoint: session marks the

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/usher-id/usher/internal/manage"
@@ -46,7 +45,6 @@ type renewal struct {
 	reading sync.Mutex
 	mu      sync.Mutex
 	last    time.Time // of the last read that an unknown key caused
-	skewed  atomic.Bool
 }
 
 // refresh puts the newest configuration in force, one at a time, so that no older one follows a newer.
@@ -247,7 +245,7 @@ func (snap *snapshot) anyClientsOrigin(origin string) oauth.ValidOrigin {
 
 func (s *Server) refreshIfChanged(ctx context.Context) error {
 	snap := s.current.Load()
-	revision, err := s.Store.Revision(ctx)
+	revision, err := s.pulse(ctx)
 	if err != nil || revision == snap.revision && !snap.outlived(s.Now()) {
 		return err
 	}
@@ -262,12 +260,12 @@ func (snap *snapshot) outlived(now time.Time) bool {
 // openAccess opens an access token of either format. A key that this node does not know yet causes one
 // look at the store, at most once a second.
 func (s *Server) openAccess(ctx context.Context, text string) (oauth.AccessToken, error) {
-	t, err := s.current.Load().ring.OpenAnyAccess(text, s.issuer)
+	t, err := s.current.Load().ring.OpenAnyAccess(text, s.issuer, *s.horizon.Load())
 	if errors.Is(err, token.ErrUnknownKey) && s.mayLookForKeys() {
 		if refreshErr := s.refreshIfChanged(ctx); refreshErr != nil {
 			return t, refreshErr
 		}
-		t, err = s.current.Load().ring.OpenAnyAccess(text, s.issuer)
+		t, err = s.current.Load().ring.OpenAnyAccess(text, s.issuer, *s.horizon.Load())
 	}
 	return t, err
 }
@@ -276,7 +274,8 @@ func (s *Server) mayLookForKeys() bool {
 	s.renewal.mu.Lock()
 	defer s.renewal.mu.Unlock()
 	now := s.Now()
-	if now.Sub(s.renewal.last) < time.Second {
+	// Where the clock was set back, the last read lies ahead and is no reason to wait.
+	if since := now.Sub(s.renewal.last); since >= 0 && since < time.Second {
 		return false
 	}
 	s.renewal.last = now

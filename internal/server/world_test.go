@@ -42,25 +42,25 @@ type world struct {
 	http    *httptest.Server
 	store   store.Store
 	manager *manage.Manager
-	clock   *clock
+	clock   *testClock
 	log     *lockedBuffer
 	secret  string // of the client "api"
 	alice   oauth.Account
 	second  *second // nil where there is one node
 }
 
-type clock struct {
+type testClock struct {
 	mu  sync.Mutex
 	off time.Duration
 }
 
-func (c *clock) Now() time.Time {
+func (c *testClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Now().Add(c.off)
 }
 
-func (c *clock) pass(d time.Duration) {
+func (c *testClock) pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.off += d
@@ -97,14 +97,14 @@ func oneNode(t testing.TB) *world {
 
 func newWorldOf(t testing.TB, two bool) *world {
 	t.Helper()
-	return newWorldAt(t, database(t), two)
+	return newWorldAt(t, database(t, *twoNodes), two)
 }
 
 // newWorldAt starts it on an empty database.
 func newWorldAt(t testing.TB, databaseURL string, two bool) *world {
 	t.Helper()
 	ctx := context.Background()
-	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}}
+	w := &world{t: t, clock: &testClock{}, log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	st, err := sqlstore.Open(ctx, sqlstore.Options{URL: databaseURL, Logger: log})
 	w.must(err)

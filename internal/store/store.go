@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -80,6 +81,25 @@ type Snapshot struct {
 	Profile  oauth.Profile
 	Clients  []oauth.Client
 	Keys     []token.WrappedKey
+	Horizon  token.Horizon
+}
+
+// Pulse is what a node looks at once a second, in one query: whether its snapshot is out of date, until when
+// expired things may be gone, and the database's clock (zero with SQLite, whose clock is this machine's).
+type Pulse struct {
+	Revision int64
+	Horizon  token.Horizon
+	Clock    time.Time
+}
+
+// Witness is what the database says about the time. A purge takes what expired a margin before it, so the
+// horizon tells when there was one.
+func (p Pulse) Witness() clock.Witness {
+	w := clock.Witness{Clock: p.Clock}
+	if !p.Horizon.Upto.IsZero() {
+		w.Trusted = p.Horizon.Upto.Add(clock.PurgeAfter)
+	}
+	return w
 }
 
 // Update is what differs between two revisions of the configuration.
@@ -95,6 +115,8 @@ type Update struct {
 type Configuration interface {
 	// Revision is the one-row read that tells whether a snapshot is out of date.
 	Revision(ctx context.Context) (int64, error)
+	// Pulse is Revision with what else a node looks at once a second.
+	Pulse(ctx context.Context) (Pulse, error)
 	// Load reads the whole configuration at one revision; ErrNotFound before Bootstrap.
 	Load(ctx context.Context) (Snapshot, error)
 	// LoadSince reads what changed after the given revision: one query where only clients did. known is false where the
@@ -405,6 +427,9 @@ type Throttle interface {
 	ForgiveAttempts(ctx context.Context, bucket int) error
 }
 
+// Lifetimes are the longest that the profile allows.
+type Lifetimes struct{ Session, Idle, Refresh, Device time.Duration }
+
 // Maintenance is what keeps the store small and honest.
 type Maintenance interface {
 	// Purge deletes, in one transaction, at most limit expired rows of each kind: sessions by idle or absolute expiry
@@ -415,8 +440,15 @@ type Maintenance interface {
 	// ones too) and device request, and raises the revision beyond any that was in force before now, in one transaction:
 	// all that a database which went back to an older state would revive.
 	EndRestored(ctx context.Context, keys []token.WrappedKey, now time.Time, a Audit) (Restored, error)
-	// Now is the database's clock.
-	Now(ctx context.Context) (time.Time, error)
+	// RaiseHorizon records, before a purge, that what expired until then may be gone. It never moves back.
+	RaiseHorizon(ctx context.Context, upto time.Time) error
+	// BeginEpoch begins the epoch after was with its first keys: what was made with older keys stays expired until
+	// the horizon as it is now (Horizon.Earlier), what is made from here on is judged by the purges from here on.
+	// ErrConflict where another epoch began meanwhile.
+	BeginEpoch(ctx context.Context, was int64, keys []token.WrappedKey, a Audit) error
+	// MendFuture finds at most limit rows of each kind that are from the future by more than clocks may differ
+	// (sessions, families, device requests) and makes them as if they were from now. It tells how many.
+	MendFuture(ctx context.Context, now time.Time, l Lifetimes, limit int) (int, error)
 	// Ping tells whether the database answers, for readiness.
 	Ping(ctx context.Context) error
 	// Writable commits a tiny change to find out whether the database takes writes; its error wraps

@@ -21,30 +21,52 @@ func (r *Ring) SealAccess(t oauth.AccessToken, now time.Time) (string, error) {
 
 // OpenAccess reads a handle access token. It does not judge whether the token expired.
 func (r *Ring) OpenAccess(text string) (oauth.AccessToken, error) {
-	plain, err := r.open(KindAccess, text, make([]byte, 0, 256))
+	t, _, err := r.openHandle(text)
+	return t, err
+}
+
+func (r *Ring) openHandle(text string) (t oauth.AccessToken, epoch int64, err error) {
+	plain, epoch, err := r.open(KindAccess, text, make([]byte, 0, 256))
 	if err != nil {
-		return oauth.AccessToken{}, err
+		return oauth.AccessToken{}, 0, err
 	}
-	return DecodeAccess(plain)
+	t, err = DecodeAccess(plain)
+	return t, epoch, err
 }
 
 // IsJWT tells the two formats of access tokens apart: a handle has no dot.
 func IsJWT(accessToken string) bool { return strings.Count(accessToken, ".") == 2 }
 
-// OpenAnyAccess reads an access token of either format that the issuer made. As OpenAccess, it does not judge it.
-func (r *Ring) OpenAnyAccess(text, issuer string) (oauth.AccessToken, error) {
-	if !IsJWT(text) {
-		return r.OpenAccess(text)
+// OpenAnyAccess reads an access token of either format that the issuer made. As OpenAccess, it does not judge it, save
+// that one is ErrInvalid which expires before the horizon: that it was revoked may be forgotten.
+func (r *Ring) OpenAnyAccess(text, issuer string, h Horizon) (oauth.AccessToken, error) {
+	var t oauth.AccessToken
+	var epoch int64
+	var err error
+	if IsJWT(text) {
+		t, epoch, err = r.openJWT(text, issuer)
+	} else {
+		t, epoch, err = r.openHandle(text)
 	}
-	claims, _, err := r.Verify(text, TypeAccess)
+	if err == nil && !t.Expires.After(h.Of(epoch)) {
+		err = ErrInvalid
+	}
 	if err != nil {
 		return oauth.AccessToken{}, err
 	}
+	return t, nil
+}
+
+func (r *Ring) openJWT(text, issuer string) (oauth.AccessToken, int64, error) {
+	claims, key, err := r.verify(text, TypeAccess)
+	if err != nil {
+		return oauth.AccessToken{}, 0, err
+	}
 	var j oauth.JWTAccessToken
 	if err := json.Unmarshal(claims, &j); err != nil || j.Issuer != issuer { // RFC 9068 §4
-		return oauth.AccessToken{}, ErrInvalid
+		return oauth.AccessToken{}, 0, ErrInvalid
 	}
-	return j.AccessToken(), nil
+	return j.AccessToken(), key.place.epoch, nil
 }
 
 // EncodeAccess writes a token in a compact binary form, for it is sealed for each renewal and sent with

@@ -39,6 +39,8 @@ type WrappedKey struct {
 	// "next", after its successor activates it is "retired".
 	Activates time.Time
 	Wrapped   []byte
+	// Epoch is the horizon's when the key was made.
+	Epoch int64
 }
 
 const (
@@ -46,6 +48,24 @@ const (
 	sealIDSize     = 6 // bytes; 8 characters of base64url
 	rsaBits        = 2048
 )
+
+// Horizon is until when expired things may have been deleted, revocations and used one-time values among
+// them. What expires before it stays expired, whatever the clock shows later. Usually that is long past;
+// where a clock that was ahead deleted, it lies in the future, and a new epoch begins: new keys, to which
+// only the purges since then apply.
+type Horizon struct {
+	Epoch int64
+	// Upto applies to what keys of this epoch made, and Earlier too to what older keys made.
+	Upto, Earlier time.Time
+}
+
+// Of is the horizon of what a key of the epoch made.
+func (h Horizon) Of(epoch int64) time.Time {
+	if epoch < h.Epoch {
+		return latest(h.Upto, h.Earlier)
+	}
+	return h.Upto
+}
 
 // NewKey makes a key and wraps it: 256 random bits to seal with, a P-256 or 2048-bit RSA key to sign
 // with. The ID of a sealing key is random, that of a signing key its thumbprint (RFC 7638).

@@ -23,9 +23,9 @@ var (
 // Ring is an unwrapped set of keys, ready for use: ciphers and signers are built once. It never
 // changes, so any number of goroutines share it.
 type Ring struct {
-	sealing []*sealingKey // in the order of activation
+	sealing []*sealingKey // in the order of succession
 	sealBy  map[[sealIDSize]byte]*sealingKey
-	signing map[oauth.Alg][]*signingKey // in the order of activation
+	signing map[oauth.Alg][]*signingKey // in the order of succession
 	signBy  map[string]*signingKey
 }
 
@@ -62,7 +62,7 @@ func (r *Ring) add(k WrappedKey, secret []byte, issuer string) error {
 	if r.sealBy[id] != nil {
 		return errors.New("two keys have this id")
 	}
-	sk, err := newSealingKey(id, k.Activates, secret, issuer)
+	sk, err := newSealingKey(id, k.place(), secret, issuer)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (r *Ring) add(k WrappedKey, secret []byte, issuer string) error {
 
 // currentSealing returns the key to seal with, nil where there is none.
 func (r *Ring) currentSealing(now time.Time) *sealingKey {
-	i := currentIndex(r.sealing, func(k *sealingKey) time.Time { return k.activates }, now)
+	i := currentIndex(r.sealing, func(k *sealingKey) place { return k.place }, now)
 	if i < 0 {
 		return nil
 	}

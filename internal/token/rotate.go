@@ -57,7 +57,7 @@ var roles = []Need{{Use: UseSeal}, {Use: UseSign, Alg: oauth.ES256}, {Use: UseSi
 func State(keys []WrappedKey, k WrappedKey, now time.Time) KeyState {
 	line := succession(keys, k.Use, k.Alg)
 	at := slices.IndexFunc(line, func(other WrappedKey) bool { return other.ID == k.ID })
-	switch current := currentIndex(line, WrappedKey.activation, now); {
+	switch current := currentIndex(line, WrappedKey.place, now); {
 	case at > current:
 		return StateNext
 	case at == current:
@@ -92,7 +92,7 @@ func Obsolete(keys []WrappedKey, now time.Time, p Policy) []string {
 	var ids []string
 	for _, role := range roles {
 		line := succession(keys, role.Use, role.Alg)
-		for i := range currentIndex(line, WrappedKey.activation, now) {
+		for i := range currentIndex(line, WrappedKey.place, now) {
 			if retired := line[i+1].Activates; now.Sub(retired) > p.Keep {
 				ids = append(ids, line[i].ID)
 			}
@@ -101,9 +101,37 @@ func Obsolete(keys []WrappedKey, now time.Time, p Policy) []string {
 	return ids
 }
 
-func (k WrappedKey) activation() time.Time { return k.Activates }
+// FromFuture returns the keys that no right clock can have made by now, as they ought to be: not created and,
+// where they are current or retired, not activated later than now, and a next one published as long as any.
+// A clock that was ahead made them. Wrapping does not authenticate the times.
+func FromFuture(keys []WrappedKey, now time.Time, p Policy, tolerated time.Duration) []WrappedKey {
+	var mended []WrappedKey
+	for _, role := range roles {
+		line := succession(keys, role.Use, role.Alg)
+		current := currentIndex(line, WrappedKey.place, now)
+		for i, k := range line {
+			limit := now
+			if i > current {
+				limit = now.Add(p.Publish)
+			}
+			if k.Created.After(now.Add(tolerated)) || k.Activates.After(limit.Add(tolerated)) {
+				k.Created, k.Activates = earliest(k.Created, now), earliest(k.Activates, limit)
+				mended = append(mended, k)
+			}
+		}
+	}
+	return mended
+}
 
-// succession returns the keys of one role in the order of their activation; ties go by ID, so that
+// place is where a key stands in the succession of its role.
+type place struct {
+	epoch     int64
+	activates time.Time
+}
+
+func (k WrappedKey) place() place { return place{k.Epoch, k.Activates} }
+
+// succession returns the keys of one role in the order of their epoch and activation; ties go by ID, so that
 // every node sees the same order.
 func succession(keys []WrappedKey, use Use, alg oauth.Alg) []WrappedKey {
 	var line []WrappedKey
@@ -113,21 +141,30 @@ func succession(keys []WrappedKey, use Use, alg oauth.Alg) []WrappedKey {
 		}
 	}
 	slices.SortFunc(line, func(a, b WrappedKey) int {
-		return cmp.Or(a.Activates.Compare(b.Activates), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), a.Activates.Compare(b.Activates), cmp.Compare(a.ID, b.ID))
 	})
 	return line
 }
 
-// currentIndex finds the current one in a succession: the last that has activated. Where none has, it
-// is the first, so that a node whose clock is a little behind the one that made the first keys can
-// serve. It is -1 for an empty succession.
-func currentIndex[K any](line []K, activation func(K) time.Time, now time.Time) int {
-	for i := len(line) - 1; i > 0; i-- {
-		if !activation(line[i]).After(now) {
+// currentIndex finds the current one in a succession: the last of the latest epoch that has activated. Where
+// none has, it is the first of that epoch, so that a node whose clock is a little behind the one that made the
+// first keys can serve, and keys of an older epoch are not used again. It is -1 for an empty succession.
+func currentIndex[K any](line []K, of func(K) place, now time.Time) int {
+	first := len(line) - 1
+	for i := first; i >= 0 && of(line[i]).epoch == of(line[len(line)-1]).epoch; i-- {
+		if !of(line[i]).activates.After(now) {
 			return i
 		}
+		first = i
 	}
-	return min(0, len(line)-1)
+	return first
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func latest(a, b time.Time) time.Time {

@@ -64,9 +64,9 @@ const (
 )
 
 type sealingKey struct {
-	id        [sealIDSize]byte
-	activates time.Time
-	kinds     map[Kind]sealer
+	id    [sealIDSize]byte
+	place place
+	kinds map[Kind]sealer
 }
 
 // sealer is the cipher of one kind under one key, and what it authenticates beside the plain text.
@@ -75,11 +75,11 @@ type sealer struct {
 	data []byte
 }
 
-func newSealingKey(id [sealIDSize]byte, activates time.Time, secret []byte, issuer string) (*sealingKey, error) {
+func newSealingKey(id [sealIDSize]byte, place place, secret []byte, issuer string) (*sealingKey, error) {
 	if len(secret) != sealSecretSize {
 		return nil, errors.New("a sealing key has 32 bytes")
 	}
-	k := &sealingKey{id: id, activates: activates, kinds: make(map[Kind]sealer, len(kinds))}
+	k := &sealingKey{id: id, place: place, kinds: make(map[Kind]sealer, len(kinds))}
 	for kind := range kinds {
 		key, err := derive(secret, "usher sealed v1 "+string(kind))
 		if err != nil {
@@ -124,37 +124,45 @@ func (r *Ring) Seal(kind Kind, now time.Time, plain []byte) (string, error) {
 
 // Open decrypts a value of the kind. The error is ErrUnknownKey where the value may be good but the
 // ring does not hold its key, ErrInvalid for anything else.
-func (r *Ring) Open(kind Kind, text string) ([]byte, error) { return r.open(kind, text, nil) }
+func (r *Ring) Open(kind Kind, text string) ([]byte, error) {
+	plain, _, err := r.open(kind, text, nil)
+	return plain, err
+}
+
+// OpenMade is Open that also tells the epoch in which the value was made.
+func (r *Ring) OpenMade(kind Kind, text string) (plain []byte, epoch int64, err error) {
+	return r.open(kind, text, nil)
+}
 
 // open appends what is inside to dst.
-func (r *Ring) open(kind Kind, text string, dst []byte) ([]byte, error) {
+func (r *Ring) open(kind Kind, text string, dst []byte) (plain []byte, epoch int64, err error) {
 	text, found := strings.CutPrefix(text, kinds[kind])
 	// The decoder skips line ends, so a text with one would be a second name of the same value.
 	if !found || len(text) > base64.RawURLEncoding.EncodedLen(maxSealed) || hasLineEnd(text) {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
 	buf := scratch.Get().(*[]byte)
 	defer scratch.Put(buf)
 	b := append((*buf)[:0], text...)
-	b, err := strictBase64.AppendDecode(b, b)
+	b, err = strictBase64.AppendDecode(b, b)
 	*buf = b[:0]
 	b = b[len(text):]
 	if err != nil || len(b) < minSealed || b[0] != sealVersion {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
 	key := r.sealBy[[sealIDSize]byte(b[1:nonceAt])]
 	if key == nil {
-		return nil, ErrUnknownKey
+		return nil, 0, ErrUnknownKey
 	}
 	s, known := key.kinds[kind]
 	if !known {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
-	plain, err := s.Open(dst, b[nonceAt:cipherAt], b[cipherAt:], s.data)
+	plain, err = s.Open(dst, b[nonceAt:cipherAt], b[cipherAt:], s.data)
 	if err != nil {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
-	return plain, nil
+	return plain, key.place.epoch, nil
 }
 
 func hasLineEnd(text string) bool {

@@ -29,12 +29,12 @@ const (
 const maxJWS = 16 << 10
 
 type signingKey struct {
-	id        string
-	alg       oauth.Alg
-	activates time.Time
-	signers   map[string]jose.Signer // by typ
-	public    crypto.PublicKey
-	jwk       json.RawMessage
+	id      string
+	alg     oauth.Alg
+	place   place
+	signers map[string]jose.Signer // by typ
+	public  crypto.PublicKey
+	jwk     json.RawMessage
 }
 
 func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
@@ -42,7 +42,7 @@ func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
 	if err != nil {
 		return errors.New("its content is not a private key")
 	}
-	sk := &signingKey{id: k.ID, alg: k.Alg, activates: k.Activates, signers: map[string]jose.Signer{}}
+	sk := &signingKey{id: k.ID, alg: k.Alg, place: k.place(), signers: map[string]jose.Signer{}}
 	switch p := private.(type) {
 	case *ecdsa.PrivateKey:
 		if k.Alg != oauth.ES256 || p.Curve != elliptic.P256() {
@@ -81,7 +81,7 @@ func (r *Ring) addSigning(k WrappedKey, pkcs8 []byte) error {
 // the algorithm. The type is one of the above.
 func (r *Ring) Sign(alg oauth.Alg, typ string, now time.Time, claims []byte) (string, error) {
 	line := r.signing[alg]
-	i := currentIndex(line, (*signingKey).activation, now)
+	i := currentIndex(line, (*signingKey).line, now)
 	if i < 0 {
 		return "", ErrNoKey
 	}
@@ -96,34 +96,42 @@ func (r *Ring) Sign(alg oauth.Alg, typ string, now time.Time, claims []byte) (st
 	return jws.CompactSerialize()
 }
 
-func (k *signingKey) activation() time.Time { return k.activates }
+func (k *signingKey) line() place { return k.place }
 
 // Verify checks a JWS that this server signed (an id_token_hint, a JWT access token) and returns its
 // claims. The algorithm is that of the key which kid names; nothing else in the header chooses a key.
 // An empty typ accepts an absent one and TypeJWT. It does not judge the claims, expiry included.
 func (r *Ring) Verify(jws string, typ string) (claims []byte, alg oauth.Alg, err error) {
+	claims, key, err := r.verify(jws, typ)
+	if err != nil {
+		return nil, "", err
+	}
+	return claims, key.alg, nil
+}
+
+func (r *Ring) verify(jws string, typ string) (claims []byte, key *signingKey, err error) {
 	if len(jws) > maxJWS || strings.ContainsAny(jws, " \t\r\n") {
-		return nil, "", ErrInvalid
+		return nil, nil, ErrInvalid
 	}
 	parsed, err := jose.ParseSignedCompact(jws, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil || len(parsed.Signatures) != 1 {
-		return nil, "", ErrInvalid
+		return nil, nil, ErrInvalid
 	}
 	header := parsed.Signatures[0].Protected
 	if !typeFits(header.ExtraHeaders[jose.HeaderType], typ) || header.KeyID == "" {
-		return nil, "", ErrInvalid
+		return nil, nil, ErrInvalid
 	}
-	key := r.signBy[header.KeyID]
+	key = r.signBy[header.KeyID]
 	if key == nil {
-		return nil, "", ErrUnknownKey
+		return nil, nil, ErrUnknownKey
 	}
 	if header.Algorithm != string(key.alg) {
-		return nil, "", ErrInvalid
+		return nil, nil, ErrInvalid
 	}
 	if claims, err = parsed.Verify(key.public); err != nil {
-		return nil, "", ErrInvalid
+		return nil, nil, ErrInvalid
 	}
-	return claims, key.alg, nil
+	return claims, key, nil
 }
 
 // typeFits compares a typ header: without regard to case, and with "application/" in front or not
@@ -148,7 +156,7 @@ func (r *Ring) JWKS(now time.Time) []byte {
 	var current, others []json.RawMessage
 	for _, alg := range r.Algs() {
 		line := r.signing[alg]
-		at := currentIndex(line, (*signingKey).activation, now)
+		at := currentIndex(line, (*signingKey).line, now)
 		for i, k := range line {
 			if i == at {
 				current = append(current, k.jwk)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -77,23 +78,13 @@ func (p *Pages) showOverview(c *route.Call) error {
 // hasOwnClient tells whether somebody made a client: the pages' own is always there.
 func hasOwnClient(o manage.Overview) bool { return o.Clients > 1 }
 
-// maxDrift is how far the clocks may be apart before a node refuses to serve.
-const maxDrift = 30 * time.Second
-
 // health looks at what everything else stands on.
 func (p *Pages) health(c *route.Call) []healthRow {
-	ctx := c.R.Context()
 	database := healthRow{"Database", "It answers.", true}
-	clock := healthRow{"Clock", "This node's clock and the database's agree.", true}
-	begun := p.Now()
-	there, err := c.Manage.Store.Now(ctx)
-	if err != nil {
+	if err := c.Manage.Store.Ping(c.R.Context()); err != nil {
 		database = healthRow{"Database", "It does not answer: look at the log of this node.", false}
-		clock = healthRow{"Clock", "It could not be compared with the database's.", false}
-	} else if drift := there.Sub(begun).Abs(); drift > maxDrift {
-		clock = healthRow{"Clock", "It is " + seconds(int(drift/time.Second)) + " off the database's: set both by NTP.", false}
 	}
-	rows := []healthRow{database, clock, p.keyHealth(c)}
+	rows := []healthRow{database, clockHealth(c.Manage.Clock.Last()), p.keyHealth(c)}
 	if p.Certificate == nil {
 		return rows
 	}
@@ -101,6 +92,14 @@ func (p *Pages) health(c *route.Call) []healthRow {
 		return append(rows, healthRow{"Certificate", "Of the node that shows this page: " + strings.Join(wrong, "; ") + ".", false})
 	}
 	return append(rows, healthRow{"Certificate", "That of this node is good for more than 30 days.", true})
+}
+
+func clockHealth(v clock.Verdict) healthRow {
+	row := healthRow{"Clock", "It runs evenly and agrees with what is stored.", true}
+	if v.Why != "" {
+		row.Text, row.Good = strings.ToUpper(v.Why[:1])+v.Why[1:]+".", false
+	}
+	return row
 }
 
 func (p *Pages) keyHealth(c *route.Call) healthRow {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -16,7 +17,7 @@ var (
 	selectRevision = sql(`SELECT revision FROM config WHERE id = 1`)
 	selectProfile  = sql(`SELECT revision, profile, profile_version FROM config WHERE id = 1`)
 	selectClients  = sql(`SELECT doc, version FROM client ORDER BY id`)
-	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped FROM wrapped_key ORDER BY activates, id`)
+	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped, epoch FROM wrapped_key ORDER BY activates, id`)
 
 	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one. recordRevision follows it.
 	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)
@@ -24,10 +25,10 @@ var (
 	updateProfile = sql(`UPDATE config SET revision = revision + 1, profile = $1, profile_version = profile_version + 1
 		WHERE id = 1 AND profile IS NOT NULL AND profile_version = $2 RETURNING revision`)
 
-	insertKey       = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped) VALUES ($1, $2, $3, $4, $5, $6)`)
-	insertKeyUnless = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped)
-		SELECT $1, $2, $3, $4, $5, $6
-		WHERE NOT EXISTS (SELECT 1 FROM wrapped_key WHERE purpose = $2 AND alg = $3 AND activates >= $7)`)
+	insertKey       = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7)`)
+	insertKeyUnless = sql(`INSERT INTO wrapped_key (id, purpose, alg, created, activates, wrapped, epoch)
+		SELECT $1, $2, $3, $4, $5, $6, $7
+		WHERE NOT EXISTS (SELECT 1 FROM wrapped_key WHERE purpose = $2 AND alg = $3 AND epoch >= $7 AND activates >= $8)`)
 	deleteKey = sql(`DELETE FROM wrapped_key WHERE id = $1`)
 )
 
@@ -71,6 +72,7 @@ func (s *Store) snapshot(ctx context.Context, more func(tx) error) (snapshot sto
 	var profile document
 	err = s.db.view(ctx, func(t tx) error {
 		snapshot = store.Snapshot{}
+		t.ask(selectHorizon, func(r row) { snapshot.Horizon = horizonAt(r, 0) })
 		err := t.query(selectProfile, func(r row) {
 			snapshot.Revision, profile = r.int(0), document{r.text(1), r.int(2)}
 		})
@@ -103,11 +105,12 @@ func keyAt(r row) token.WrappedKey {
 		Created:   timeAt(r, 3),
 		Activates: timeAt(r, 4),
 		Wrapped:   r.bytes(5),
+		Epoch:     r.int(6),
 	}
 }
 
 func keyArgs(k token.WrappedKey) []any {
-	return []any{k.ID, string(k.Use), string(k.Alg), millis(k.Created), millis(k.Activates), k.Wrapped}
+	return []any{k.ID, string(k.Use), string(k.Alg), millis(k.Created), millis(k.Activates), k.Wrapped, k.Epoch}
 }
 
 // Bootstrap writes the first profile and keys; where another node was first it does nothing.
@@ -125,6 +128,8 @@ func (s *Store) Bootstrap(ctx context.Context, p oauth.Profile, keys []token.Wra
 		recordRevision(t, configChange{kind: profileChange})
 		for _, k := range keys {
 			t.do(insertKey, keyArgs(k)...)
+			// The time of a database begins with its first keys, so it is trusted as far as they are.
+			t.do(beginHorizon, millis(k.Created.Add(-clock.PurgeAfter)))
 		}
 		return nil
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-	"time"
 
 	"github.com/usher-id/usher/internal/store"
 )
@@ -38,7 +37,6 @@ type engine interface {
 	appending(ctx context.Context, verb func(tx) error) error
 	// writable commits a tiny change; its error wraps store.ErrUnavailable.
 	writable(ctx context.Context) error
-	now(ctx context.Context) (time.Time, error)
 	// analyze has the database look at tables to which many rows came at once: it plans by that. Not at others: to know
 	// that a table is empty makes for plans that are wrong when it fills.
 	analyze(ctx context.Context, tables ...string) error

@@ -308,18 +308,7 @@ func closeNow(conn *pgx.Conn) {
 	}
 }
 
-var (
-	selectNow        = sql(`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`)
-	selectDurability = sql(`SELECT current_setting('synchronous_commit')`)
-)
-
-func (e *postgresEngine) now(ctx context.Context) (now time.Time, err error) {
-	var at time.Time
-	if err := e.read(ctx, selectNow, func(r row) { at = timeAt(r, 0) }); err != nil {
-		return time.Time{}, err
-	}
-	return at, nil
-}
+var selectDurability = sql(`SELECT current_setting('synchronous_commit')`)
 
 func (e *postgresEngine) durability(ctx context.Context) (string, error) {
 	var value string

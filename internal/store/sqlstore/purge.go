@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
@@ -41,7 +42,7 @@ func findExpired(key, table string) string {
 
 const (
 	// keepSpent is how much longer than it matters a spent value is kept: nodes' clocks differ.
-	keepSpent = time.Hour
+	keepSpent = clock.KeepSpent
 	// keepTallies is how long there is something to see of the past.
 	keepTallies = 90 * 24 * time.Hour
 )

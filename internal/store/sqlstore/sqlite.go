@@ -13,7 +13,6 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -198,8 +197,6 @@ func (e *sqliteEngine) writable(ctx context.Context) error {
 	}
 	return nil
 }
-
-func (e *sqliteEngine) now(ctx context.Context) (time.Time, error) { return clock.Wall(), ctx.Err() }
 
 func (e *sqliteEngine) durability(ctx context.Context) (value string, err error) {
 	// The writer runs everything inside a transaction; reading a pragma is allowed there.

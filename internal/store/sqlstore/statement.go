@@ -30,16 +30,24 @@ var (
 // the plus. (Its option for that, the query planner stability guarantee, is not within the driver's reach.)
 const sqliteParameter = "+?$1"
 
+// databaseClock is the database's clock in milliseconds; SQLite, whose clock is this machine's, answers NULL.
+const databaseClock = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
+
 // sql prepares a statement that is written for PostgreSQL. It is for package variables only.
 func sql(text string) *statement {
 	text = strings.Join(strings.Fields(text), " ")
 	s := &statement{
 		postgres: text,
-		sqlite:   placeholder.ReplaceAllString(rowLock.ReplaceAllString(text, ""), sqliteParameter),
+		sqlite:   sqliteText(text),
 		reads:    strings.HasPrefix(text, "SELECT") || strings.HasPrefix(text, "WITH"),
 	}
 	statements = append(statements, s)
 	return s
+}
+
+func sqliteText(text string) string {
+	text = strings.ReplaceAll(rowLock.ReplaceAllString(text, ""), databaseClock, "NULL")
+	return placeholder.ReplaceAllString(text, sqliteParameter)
 }
 
 // row is one row of a result. Its bytes may be kept.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/usher-id/usher/internal/store"
 )
@@ -67,9 +66,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.Revision(ctx)
 	return err
 }
-
-// Now is the database's clock; with SQLite it is this machine's.
-func (s *Store) Now(ctx context.Context) (time.Time, error) { return s.db.now(ctx) }
 
 // Durability reads back what makes a commit wait for the disk: PRAGMA synchronous of the connection
 // that writes (2 is FULL), or PostgreSQL's synchronous_commit.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -133,6 +134,7 @@ func testBootstrap(f *fixture) {
 	f.must(err)
 	f.same("snapshot", got, store.Snapshot{
 		Revision: revision, Profile: first, Clients: []oauth.Client{}, Keys: []token.WrappedKey{key},
+		Horizon: token.Horizon{Upto: key.Created.Add(-clock.PurgeAfter)},
 	})
 }
 

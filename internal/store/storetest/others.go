@@ -7,11 +7,15 @@ import (
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
 )
 
 var otherTests = map[string]func(*fixture){
 	"throttle":        testThrottle,
 	"clock":           testClock,
+	"horizon":         testHorizon,
+	"mend sessions":   testMendFuture,
+	"mend devices":    testMendDevices,
 	"hung up callers": testCancelled,
 }
 
@@ -41,12 +45,120 @@ func testThrottle(f *fixture) {
 	f.must(f.st.ForgiveAttempts(ctx, bucket))
 	f.same("forgiven", count(5), 0.0)
 	f.must(f.st.ForgiveAttempts(ctx, bucket))
+
+	right := at
+	at = right.Add(400 * 24 * time.Hour)
+	f.same("by a clock that is ahead", count(5), 0.0)
+	f.same("again", count(5), 1.0)
+	at = right
+	f.same("by a right clock, which does not know how much leaked", count(5), 2.0)
+	at = at.Add(2 * time.Second)
+	f.same("from then on it leaks", count(5), 2.0)
+}
+
+func testHorizon(f *fixture) {
+	ctx := f.Context()
+	pulse := func() token.Horizon {
+		f.Helper()
+		p, err := f.st.Pulse(ctx)
+		f.must(err)
+		return p.Horizon
+	}
+	f.must(f.st.Bootstrap(ctx, oauth.DefaultProfile(), []token.WrappedKey{f.key(f.now)}))
+	begun := pulse()
+	later := f.now.Add(9 * time.Hour)
+	f.must(f.st.RaiseHorizon(ctx, later))
+	f.must(f.st.RaiseHorizon(ctx, begun.Upto)) // never back
+	f.same("raised", pulse(), token.Horizon{Upto: later})
+	fresh := f.key(f.now)
+	fresh.Epoch = 1
+	f.want("an epoch that is not", f.st.BeginEpoch(ctx, 7, nil, store.Audit{}), store.ErrConflict)
+	a := f.audit(store.EventKeysReplaced)
+	f.raises("BeginEpoch", nil, func() error { return f.st.BeginEpoch(ctx, 0, []token.WrappedKey{fresh}, a) })
+	f.same("begun", pulse(), token.Horizon{Epoch: 1, Earlier: later})
+	f.want("twice", f.st.BeginEpoch(ctx, 0, []token.WrappedKey{f.key(f.now)}, store.Audit{}), store.ErrConflict)
+	if !f.hasAudit(a) {
+		f.Error("it was not recorded")
+	}
+	f.must(f.st.RaiseHorizon(ctx, f.now))
+	f.same("the new epoch's own", pulse(), token.Horizon{Epoch: 1, Upto: f.now, Earlier: later})
+	f.same("in the snapshot", f.load().Horizon, pulse())
+	for _, k := range f.load().Keys {
+		if k.Epoch != 0 != (k.ID == fresh.ID) {
+			f.Errorf("key %s is of epoch %d", k.ID, k.Epoch)
+		}
+	}
+	old := f.key(f.now.Add(400 * 24 * time.Hour))
+	_, err := f.st.AddKey(ctx, old, f.now, store.Audit{})
+	f.must(err)
+	next := f.key(f.now.Add(time.Hour))
+	next.Epoch = 1
+	stored, err := f.st.AddKey(ctx, next, f.now.Add(time.Minute), store.Audit{})
+	f.must(err)
+	f.same("an older epoch's key is no successor", stored, true)
+}
+
+// testMendFuture: what a clock that was ahead wrote becomes what a right one had written, the rest stays.
+func testMendFuture(f *fixture) {
+	ctx, far := f.Context(), 400*24*time.Hour
+	l := store.Lifetimes{Session: 24 * time.Hour, Idle: 8 * time.Hour, Refresh: 30 * 24 * time.Hour, Device: 10 * time.Minute}
+	acc := f.account()
+	good := f.session(acc)
+	_, err := f.st.MendFuture(ctx, f.now, l, 500) // what other tests left
+	f.must(err)
+	start := func(change func(*oauth.Session)) oauth.Session {
+		s := f.newSession(acc)
+		change(&s)
+		f.must(f.st.StartSession(ctx, acc.Version, s, nil, nil, store.Audit{}))
+		return s
+	}
+	begun := start(func(s *oauth.Session) {
+		s.Created, s.AuthTime, s.LastUsed = f.now.Add(far), f.now.Add(far), f.now.Add(far)
+		s.Expires = f.now.Add(far + l.Session)
+	})
+	used := start(func(s *oauth.Session) { s.LastUsed, s.Expires = f.now.Add(9*time.Hour), f.now.Add(far) })
+	n, err := f.st.MendFuture(ctx, f.now, l, 10)
+	f.must(err)
+	f.same("mended", n >= 2, true) // what other tests left may be among them
+	for _, was := range []oauth.Session{begun, used} {
+		st, err := f.st.Standing(ctx, was.CookieHash, "")
+		f.must(err)
+		s := st.Session
+		if s.Created.After(f.now) || s.AuthTime.After(f.now) || !s.LastUsed.Equal(f.now) || !s.Expires.Equal(f.now.Add(l.Session)) {
+			f.Errorf("a session from the future is %+v", s)
+		}
+	}
+	st, err := f.st.Standing(ctx, good.CookieHash, "")
+	f.must(err)
+	f.same("a right clock's session", st.Session.Expires.Equal(good.Expires) && st.Session.LastUsed.Equal(good.LastUsed), true)
+	n, err = f.st.MendFuture(ctx, f.now, l, 10)
+	f.must(err)
+	f.same("mended twice", n, 0)
+	gone, err := f.st.Purge(ctx, f.now.Add(l.Idle+time.Minute), far, 10)
+	f.must(err)
+	if gone.Rows < 2 {
+		f.Errorf("they do not end when they are idle: %d", gone.Rows)
+	}
+}
+
+// testMendDevices: device requests of a clock that was ahead do not use up a client's allowance for long.
+func testMendDevices(f *fixture) {
+	ctx := f.Context()
+	l := store.Lifetimes{Session: time.Hour, Idle: time.Hour, Refresh: time.Hour, Device: 10 * time.Minute}
+	ahead := f.now.Add(9 * time.Hour)
+	d := store.DeviceRequest{UserCodeHash: []byte("a"), ClientID: "tv", Created: ahead, Expires: ahead.Add(l.Device)}
+	f.must(f.st.StartDevice(ctx, d, 1))
+	n, err := f.st.MendFuture(ctx, f.now, l, 10)
+	f.must(err)
+	f.same("mended", n >= 1, true)
+	d = store.DeviceRequest{UserCodeHash: []byte("b"), ClientID: "tv", Created: f.now.Add(l.Device), Expires: f.now.Add(2 * l.Device)}
+	f.want("another, when it has expired", f.st.StartDevice(ctx, d, 1), nil)
 }
 
 func testClock(f *fixture) {
-	now, err := f.st.Now(f.Context())
+	p, err := f.st.Pulse(f.Context())
 	f.must(err)
-	if d := time.Since(now).Abs(); d > 10*time.Second {
+	if d := time.Since(p.Clock).Abs(); !p.Clock.IsZero() && d > 10*time.Second {
 		f.Errorf("the database's clock is %v off", d)
 	}
 	f.must(f.st.Ping(f.Context()))
