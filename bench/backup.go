@@ -148,6 +148,7 @@ func (b *backupBench) write(ctx context.Context, t target, w *world) (time.Durat
 			return 0, err
 		}
 		defer c.close()
+		c.conn.SetDeadline(began.Add(longestBackup + patience))
 		all.Go(func() {
 			for n := range due {
 				a, err := c.roundTrip(appendForm(nil, head, "client_id="+appClient+"&token=", tokens[n]))
