@@ -81,6 +81,7 @@ func (s *Store) RaiseHorizon(ctx context.Context, upto time.Time) error {
 func (s *Store) BeginEpoch(ctx context.Context, was int64, keys []token.WrappedKey, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		t.do(raiseRevision)
+		recordRevision(t, configChange{kind: keysChange})
 		n, err := t.exec(nextEpoch, was)
 		if err != nil {
 			return err
