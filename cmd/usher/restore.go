@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/config"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -155,7 +156,7 @@ func (r *restoring) replace(ctx context.Context, path, file string) error {
 		return err
 	})
 	if err == nil {
-		sum.Kept, err = found.Replace(time.Now())
+		sum.Kept, err = found.Replace(clock.Wall())
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was replaced: %w", err)
@@ -172,7 +173,7 @@ func (r *restoring) open(ctx context.Context, url string, do func(*manage.Manage
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	return do(&manage.Manager{
-		Store: opened, Master: r.master, Now: time.Now, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin,
+		Store: opened, Master: r.master, Now: clock.Wall, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin,
 	})
 }
 

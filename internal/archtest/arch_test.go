@@ -241,10 +241,12 @@ func TestCoreIsPure(t *testing.T) {
 // readsTheClock lists the files that may read the clock beside internal/clock, since they only measure or
 // bound a duration. Nothing that is stored, or compared with what is stored, comes from there.
 var readsTheClock = map[string]string{
+	"cmd/usher/backup.go":                          "how long a backup took",
 	"cmd/usher/certificate.go":                     "the end of a certificate, which the TLS library judges alike",
 	"cmd/usher/checkconfig.go":                     "the end of a certificate, which the TLS library judges alike",
 	"cmd/usher/connections.go":                     "the deadline of a connection",
 	"cmd/usher/draining.go":                        "how long a stop takes",
+	"cmd/usher/progress.go":                        "how often progress is told",
 	"internal/admin/api/history.go":                "the deadline of a connection",
 	"internal/admin/pages/audit.go":                "the deadline of a connection",
 	"internal/config/certificate.go":               "the end of a certificate, which the TLS library judges alike",
@@ -252,6 +254,7 @@ var readsTheClock = map[string]string{
 	"internal/manage/purge.go":                     "how long a round of purging takes",
 	"internal/server/metrics.go":                   "how long a request took",
 	"internal/server/ready.go":                     "how old an answer is",
+	"internal/store/sqlstore/backup.go":            "how long a part of a backup took",
 	"internal/store/sqlstore/postgres.go":          "the deadline of a connection",
 	"internal/store/sqlstore/postgres_pipeline.go": "the deadline of a connection",
 	"internal/store/sqlstore/purge.go":             "how long a transaction took",
