@@ -17,6 +17,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store/sqlstore"
 	"github.com/usher-id/usher/internal/web"
@@ -181,7 +182,7 @@ func (b *writesBench) seed(ctx context.Context, cases []writesCase) (*world, err
 	return w, w.addExpired(ctx, "sqlite:"+expired, b.expired)
 }
 
-// addExpired stores sessions that expired within the last ten minutes.
+// addExpired stores sessions that became due for purging within the last ten minutes.
 func (w *world) addExpired(ctx context.Context, database string, n int) error {
 	s, err := sqlstore.Open(ctx, sqlstore.Options{URL: database, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -192,7 +193,7 @@ func (w *world) addExpired(ctx context.Context, database string, n int) error {
 	children, parents := make([]oauth.ChildSession, n), make([]oauth.ID, n)
 	for i := range n {
 		u := newUser()
-		created := w.began.Add(-8 * time.Hour).Add(-rand.N(10 * time.Minute))
+		created := w.began.Add(-8*time.Hour - clock.PurgeAfter - rand.N(10*time.Minute))
 		account := w.users[i%len(w.users)].account
 		sessions[i] = oauth.Session{
 			ID: u.session, CookieHash: web.HashSecret(u.cookie), AccountID: account, AuthTime: created, AMR: []string{oauth.AMRPassword},
