@@ -31,6 +31,7 @@ export async function startServer(): Promise<Server> {
     tls_key_file: join(BUILD, "app-key.pem"),
     database: `sqlite:${join(data, "usher.db")}`,
     master_key_file: join(data, "master.key"),
+    shutdown_delay: "0s", // no proxy needs time to notice
   };
   writeFileSync(config, Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join(""));
   await run(["keys", "new-master", settings.master_key_file]);
