@@ -162,11 +162,11 @@ func createDatabase(ctx context.Context, serverURL, name, template string) (stri
 func StartPostgres(dir string) (url string, stop func(), err error) { return startPostgres(dir) }
 
 func startPostgres(dir string, settings ...string) (url string, stop func(), err error) {
-	bin, err := postgresBinaries()
+	bin, err := PostgresBinaries()
 	if err != nil {
 		return "", nil, err
 	}
-	owner, err := serverOwner(dir)
+	owner, err := ServerOwner(dir)
 	if err != nil {
 		return "", nil, err
 	}
@@ -189,8 +189,8 @@ func startPostgres(dir string, settings ...string) (url string, stop func(), err
 	return url, stop, nil
 }
 
-// postgresBinaries finds the folder with initdb and postgres, the newest version first.
-func postgresBinaries() (string, error) {
+// PostgresBinaries finds the folder with initdb and postgres, the newest version first.
+func PostgresBinaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	slices.SortFunc(found, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
 	if path, err := exec.LookPath("initdb"); err == nil {
@@ -210,9 +210,9 @@ func majorVersion(initdb string) int {
 	return n
 }
 
-// serverOwner gives dir to a user that PostgreSQL agrees to run as: it refuses root. It is nil where this
+// ServerOwner gives dir to a user that PostgreSQL agrees to run as: it refuses root. It is nil where this
 // process is somebody else already.
-func serverOwner(dir string) (*syscall.Credential, error) {
+func ServerOwner(dir string) (*syscall.Credential, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"time"
+)
+
+// killNode ends a node without a warning and starts it again a while later.
+func killNode(t *trial) error {
+	n := t.last()
+	n.excuse.Store(&excuse{unreachable: true, breaks: true})
+	n.kill()
+	time.Sleep(t.fault)
+	t.over()
+	return n.startReady()
+}
+
+// stopNode asks a node to end, which must lose nothing that it received, and starts it again.
+func stopNode(t *trial) error {
+	n := t.last()
+	n.excuse.Store(&excuse{unreachable: true})
+	if err := n.stop(); err != nil {
+		return err
+	}
+	time.Sleep(t.fault)
+	t.over()
+	return n.startReady()
+}
+
+// stopInTurn stops and starts one node after the other: clients that know the others see no failure.
+func stopInTurn(t *trial) error {
+	stops := 0
+	for began := time.Now(); time.Since(began) < t.fault || stops < len(t.nodes); stops++ {
+		n := t.nodes[stops%len(t.nodes)]
+		n.excuse.Store(&excuse{unreachable: true})
+		if err := n.stop(); err != nil {
+			return err
+		}
+		t.over()
+		if err := n.startReady(); err != nil {
+			return err
+		}
+		n.excuse.Store(&noExcuse)
+	}
+	return nil
+}
