@@ -4,10 +4,10 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
-# The race detector needs a C compiler; e2e, interop and bench drive real processes and go without it.
-RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /interop -e /bench)
+# The race detector needs a C compiler; e2e, interop, bench and faults drive real processes and go without it.
+RACED       := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /e2e -e /interop -e /bench -e /faults)
 
-.PHONY: setup run build generate check test fuzz mutants bench vuln screenshots
+.PHONY: setup run build generate check test fuzz mutants bench faults vuln screenshots
 
 run: build ## start the demo
 	bin/usher demo
@@ -38,6 +38,8 @@ test: check ## all of it; installs what it needs on Debian and Ubuntu
 	$(GO) test -race $(RACED)
 	$(GO) test ./internal/server -two-nodes
 	$(GO) test -count=1 ./interop
+	$(GO) test ./faults
+	$(GO) run ./faults
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	npm --prefix e2e test --silent
 
@@ -46,6 +48,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 mutants: ## take each guard out and expect its test to fail
 	$(GO) run ./scripts/mutants
+
+faults: setup ## faults under load in the long form, see faults/README.md
+	$(GO) run ./faults -long
 
 bench: ## against the floor, see bench/README.md
 	$(GO) run ./bench

@@ -105,6 +105,9 @@ func shiftAlone(by time.Duration) func(*trial) error {
 		time.Sleep(2500 * time.Millisecond)
 		err = n.shift(0)
 		t.over()
+		if err == nil && !n.process.alive() {
+			err = n.startReady() // it refused to start
+		}
 		if err != nil {
 			return err
 		}

@@ -92,11 +92,11 @@ func growLog(t *trial) error {
 	}
 	defer conn.Close()
 	err = sqlitex.ExecuteScript(conn, "PRAGMA wal_autocheckpoint = 0; CREATE TABLE faults_ballast (content BLOB)", nil)
-	for range 160 {
+	for range 80 {
 		if err == nil {
-			err = sqlitex.ExecuteTransient(conn, "INSERT INTO faults_ballast VALUES (randomblob(500000))", nil)
+			err = sqlitex.ExecuteTransient(conn, "INSERT INTO faults_ballast VALUES (zeroblob(1000000))", nil)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(2 * time.Millisecond)
 	}
 	if err == nil {
 		err = sqlitex.ExecuteTransient(conn, "DROP TABLE faults_ballast", nil)

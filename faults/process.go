@@ -47,6 +47,15 @@ func startProcess(log string, owner *syscall.Credential, cmd *exec.Cmd) (*proces
 
 func (p *process) signal(s syscall.Signal) { p.cmd.Process.Signal(s) }
 
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // kill ends the process at once and waits until it is gone.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)

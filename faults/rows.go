@@ -9,10 +9,10 @@ type row struct {
 	database string
 	nodes    int
 	before   func(*trial) error // makes what the fault needs, before the nodes start; nil for nothing
-	after    func(*trial) error // further checks; nil for none
 	shifts   bool               // needs the binary whose clock can be shifted
 	unready  bool               // /readyz has to say so during the fault
 	maxGap   time.Duration      // without a successful answer, at most; 0 for any
+	slowest  time.Duration      // of all answers, at most; 0 for what is promised
 	recovery time.Duration      // until each node writes again, at most
 	// short and long say how long the fault lasts in each form.
 	short, long time.Duration
@@ -39,7 +39,7 @@ func rows() []row {
 		{name: "kill", database: "sqlite", nodes: 1, fault: killNode, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "term", database: "sqlite", nodes: 1, fault: stopNode, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "full-disk", database: "sqlite", nodes: 1, before: smallDisk, fault: fillDisk, unready: true, recovery: recovers, short: 4 * time.Second, long: long},
-		{name: "long-reader", database: "sqlite", nodes: 1, fault: readLong, maxGap: 2 * time.Second, recovery: recovers, short: 6 * time.Second, long: 40 * time.Second},
+		{name: "long-reader", database: "sqlite", nodes: 1, fault: readLong, maxGap: 2 * time.Second, slowest: 3 * time.Second, recovery: recovers, short: 8 * time.Second, long: 40 * time.Second},
 		{name: "kill", database: "postgres", nodes: 2, fault: killNode, maxGap: 3 * time.Second, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "term", database: "postgres", nodes: 2, fault: stopNode, maxGap: 3 * time.Second, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "term-in-turn", database: "postgres", nodes: 3, fault: stopInTurn, maxGap: 3 * time.Second, recovery: restarts, short: 3 * time.Second, long: minute},

@@ -182,10 +182,10 @@ func (t *trial) run() error {
 	if gap := t.longestGap(t.endLoad); t.row.maxGap > 0 && gap > t.row.maxGap {
 		t.fail("%s without a successful answer: at most %s are right", round(gap), t.row.maxGap)
 	}
-	t.verify()
-	if t.row.after != nil {
-		return t.row.after(t)
+	if t.row.slowest > 0 && t.slowest > t.row.slowest {
+		t.fail("an answer took %s: at most %s are right", round(t.slowest), t.row.slowest)
 	}
+	t.verify()
 	return nil
 }
 

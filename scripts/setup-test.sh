@@ -11,6 +11,7 @@ has_firefox() { [ -x "${FIREFOX:-}" ] || has firefox-esr || has firefox; }
 has_webkit() { has WebKitWebDriver && has Xvfb; }
 # Debian keeps the server's programs out of PATH.
 has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+has_pgbouncer() { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 
 wanted=
 want() { # test, package

@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"resource":   {},
 	"examples/*": {"resource"},
 	"bench":      {"*"},
+	"faults":     {"internal/store/storetest"},
 	"cmd/usher":  {"*"},
 	"interop":    {},
 }
