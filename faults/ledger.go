@@ -14,12 +14,17 @@ type state int
 const (
 	live  state = iota // its making was acknowledged
 	ended              // its end was acknowledged
-	maybe              // an end was asked for, and the answer is unknown
+	maybe              // an end was asked for and the answer is unknown, or nobody knows when it expires
 )
 
-var stateNames = []string{"live", "ended", "perhaps ended"}
-
-func (s state) String() string { return stateNames[s] }
+// given is the state of what an answer gives. What a node with a wrong clock gives may expire at a
+// wrong time.
+func (a *answer) given() state {
+	if a.excuse.refuses {
+		return maybe
+	}
+	return live
+}
 
 // trail is what happened to one thing, for evidence.
 type trail struct {

@@ -140,7 +140,7 @@ func (w *worker) signIn() {
 	if a.outcome != answered {
 		return
 	}
-	s := &session{user: w.user, cookie: a.setCookie(sessionName)}
+	s := &session{user: w.user, cookie: a.setCookie(sessionName), state: a.given()}
 	s.add(a, w.user)
 	if a.text("status") != "success" || s.cookie == "" {
 		w.wrong("a right password is refused", a, &trail{})
@@ -156,7 +156,7 @@ func (w *worker) keep(a answer, s *session, f *family) *accessToken {
 	if id := a.text("id_token"); id != "" {
 		w.subject(s.user, subjectOf(id), a)
 	}
-	t := &accessToken{text: a.text("access_token"), session: s, family: f}
+	t := &accessToken{text: a.text("access_token"), session: s, family: f, state: a.given()}
 	t.add(a, s.user)
 	w.tokens = append(w.tokens, t)
 	return t
@@ -269,6 +269,10 @@ func (w *worker) codeFlow(s *session, double bool) {
 		return
 	}
 	w.succeeded(a, false)
+	f := &family{session: s, code: code, state: a.given()}
+	if f.state == live {
+		f.began = a.start // else nobody knows when the code expires
+	}
 	answers := make([]answer, 1, 2)
 	var all sync.WaitGroup
 	if double {
@@ -277,7 +281,7 @@ func (w *worker) codeFlow(s *session, double bool) {
 	}
 	answers[0] = w.send(exchange(code))
 	all.Wait()
-	w.exchanged(s, code, answers)
+	w.exchanged(f, answers)
 }
 
 func exchange(code string) request {
@@ -287,8 +291,7 @@ func exchange(code string) request {
 }
 
 // exchanged judges one or two exchanges of a fresh code: exactly one succeeds.
-func (w *worker) exchanged(s *session, code string, answers []answer) {
-	f := &family{session: s, code: code, began: time.Now()}
+func (w *worker) exchanged(f *family, answers []answer) {
 	var first answer
 	known, given := 0, 0
 	for _, a := range answers {
@@ -310,11 +313,14 @@ func (w *worker) exchanged(s *session, code string, answers []answer) {
 	if given != 1 {
 		return
 	}
+	if first.given() != live {
+		f.state = maybe
+	}
 	if len(answers) > 1 {
 		f.state = maybe // the other request may have been taken for a replay, which ends the family
 	}
 	f.tokens = append(f.tokens, first.text("refresh_token"))
 	w.succeeded(first, true)
 	w.families = append(w.families, f)
-	w.keep(first, s, f)
+	w.keep(first, f.session, f)
 }

@@ -38,6 +38,9 @@ func (w *worker) refreshAt(c *client, f *family) {
 		w.wrong(worst+"a refresh token that was ended gives tokens", a, f.evidence())
 	case given:
 		f.unknown = time.Time{}
+		if a.given() != live {
+			f.state = maybe
+		}
 		f.tokens = append(f.tokens, a.text("refresh_token"))
 		w.succeeded(a, true)
 		w.keep(a, f.session, f)
