@@ -76,7 +76,7 @@ func (l *lab) close() {
 // build makes the binary of the source.
 func (l *lab) build(name string, further ...string) (string, error) {
 	binary := filepath.Join(l.dir, name)
-	args := append([]string{"build", "-trimpath", "-o", binary}, further...)
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", binary}, further...)
 	cmd := exec.Command("go", append(args, "./cmd/usher")...)
 	cmd.Dir, cmd.Env = l.source, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

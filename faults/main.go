@@ -32,6 +32,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "faults: no row has such a name; -list prints them")
 		os.Exit(2)
 	}
+	if code, ran := inNamespace(); ran {
+		os.Exit(code)
+	}
 	failed, err := runAll(chosen, *source, *long)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)

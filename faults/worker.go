@@ -140,6 +140,7 @@ func (w *worker) signIn() {
 	if a.outcome != answered {
 		return
 	}
+	a.excuse = either(a.excuse, page.excuse) // whose node sealed the time into the form
 	s := &session{user: w.user, cookie: a.setCookie(sessionName), state: a.given()}
 	s.add(a, w.user)
 	if a.text("status") != "success" || s.cookie == "" {
@@ -307,7 +308,7 @@ func (w *worker) exchanged(f *family, answers []answer) {
 	switch {
 	case given > 1:
 		w.wrong("a code was exchanged twice", first, &f.trail)
-	case given == 0 && known == len(answers):
+	case given == 0 && known == len(answers) && f.state == live:
 		w.wrong("a fresh code is refused", answers[0], &f.trail)
 	}
 	if given != 1 {
