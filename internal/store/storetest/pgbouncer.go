@@ -34,7 +34,7 @@ func PgBouncer(t testing.TB, databaseURL, mode string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	owner, err := serverOwner(dir)
+	owner, err := ServerOwner(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,7 @@ func PgBouncer(t testing.TB, databaseURL, mode string) string {
 	}
 	cmd := exec.Command(program, "-q", path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
+	dieWithParent(cmd.SysProcAttr)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 // folder primary. It returns the URL of its database postgres and a function that promotes it.
 func StartStandby(t testing.TB, primary, dir string) (url string, promote func()) {
 	t.Helper()
-	bin, err := postgresBinaries()
+	bin, err := PostgresBinaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, err := serverOwner(dir)
+	owner, err := ServerOwner(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
