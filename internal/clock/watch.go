@@ -153,10 +153,15 @@ func (s *state) follow(course time.Time, at time.Duration) {
 	s.course, s.since, s.vouched, s.behind, s.strayed = course, at, false, false, time.Time{}
 }
 
-// accept tells whether a clock that jumped is believed in its new place, and then follows it: where the
-// database's clock agrees, where it was evidently behind before and is not now, or where it has run evenly
-// for so long that somebody must have meant it.
+// accept tells whether a clock that jumped is believed in its new place, and then follows it: where nothing
+// vouched for its old place either (a machine that starts before NTP answers), where the database's clock
+// agrees, where it was evidently behind before and is not now, or where it has run evenly for so long that
+// somebody must have meant it.
 func (s *state) accept(course time.Time, r reading) bool {
+	if !s.trusted(r) {
+		s.follow(course, r.boot)
+		return true
+	}
 	if s.strayed.IsZero() || course.Sub(s.strayed).Abs() > Tolerated {
 		s.strayed, s.strayedSince = course, r.boot
 	}
@@ -179,11 +184,14 @@ func (s *state) settled(r reading) Trust {
 		s.behind = age < -Tolerated
 		s.vouched = !s.behind && age <= Recent
 	}
-	if s.vouched || r.boot-s.since >= EvenRun {
+	if s.trusted(r) {
 		return Trusted
 	}
 	return Settling
 }
+
+// trusted tells whether something vouches for the course that the clock is on.
+func (s *state) trusted(r reading) bool { return s.vouched || r.boot-s.since >= EvenRun }
 
 // distance is how far the wall clock is off the database's, which answered some time within took.
 func distance(r reading) time.Duration {

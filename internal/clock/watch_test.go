@@ -109,7 +109,11 @@ func TestWatch(t *testing.T) {
 		"little ahead of what is stored":            {{trustedAt(-Tolerated), Trusted}},
 		"behind at the start, then set right":       {{trustedAt(-2 * time.Hour), Settling}, {jump(2 * time.Hour), Trusted}},
 		"ahead at the start, then set back": {
-			{trustedAt(9 * time.Hour), Settling}, {jump(-9 * time.Hour), Jumped}, {run(59 * time.Minute), Jumped}, {run(time.Minute), Trusted}},
+			{trustedAt(9 * time.Hour), Settling}, {jump(-9 * time.Hour), Trusted}},
+		"set by NTP after the start": {
+			{trustedAt(60 * day), Settling}, {jump(5 * time.Minute), Settling}, {run(59 * time.Minute), Settling}, {run(time.Minute), Trusted}},
+		"set after an hour that nothing vouched for": {
+			{trustedAt(60 * day), Settling}, {run(EvenRun), Trusted}, {jump(-time.Hour), Jumped}},
 		"a small step":    {{trustedAt(0), Trusted}, {jump(Tolerated), Trusted}, {jump(-2 * Tolerated), Trusted}},
 		"+2 h and back":   {{trustedAt(0), Trusted}, {jump(2 * time.Hour), Jumped}, {run(time.Minute), Jumped}, {jump(-2 * time.Hour), Trusted}},
 		"-2 h and back":   {{trustedAt(0), Trusted}, {jump(-2 * time.Hour), Jumped}, {jump(2 * time.Hour), Trusted}},

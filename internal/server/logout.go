@@ -189,6 +189,9 @@ func logoutFields(request oauth.LogoutRequest) map[string]string {
 // hangs off. It returns the frames by which clients are to hear of it.
 func (s *Server) endSessions(w http.ResponseWriter, r *http.Request, f *farewell) (frames []oauth.LogoutFrame, err *oauth.Error) {
 	st, err := s.standing(w, r, f.visit)
+	if err == nil && st == nil {
+		st, err = s.expired(r, f.visit)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -106,6 +107,26 @@ func TestLogoutEndsTheSessionThatTheRevokedTokenNames(t *testing.T) {
 	w.call("POST", revokePath, form("token", access, "client_id", "app"))
 	w.blocked().submit(logoutPath, form("confirm", "yes", "client_id", "app", "for_origin", appOrigin, "access_token", access))
 	b.frame(assisted("client_id", "app", "prompt", "none")).wantError(oauth.InteractionRequired)
+}
+
+// Signing out is never only a matter of this node's clock: it ends the session also where that takes it for
+// expired, as in the moment before a jump of the clock is noticed.
+func TestLogoutEndsASessionThatSeemsExpired(t *testing.T) {
+	for name, browser := range map[string]func(*world) *browser{
+		"SSO session":   func(w *world) *browser { b := w.browser(); b.signIn("client_id", "app"); return b },
+		"child session": func(w *world) *browser { return w.childBrowser() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := browser(w)
+			access := b.frame(assisted("client_id", "app", "prompt", "none")).token()
+			w.clock.pass(9 * time.Hour)
+			b.submit(logoutPath, form("confirm", "yes", "client_id", "app", "for_origin", appOrigin))
+			w.clock.pass(-9 * time.Hour)
+			w.wantActive(access, false)
+			b.frame(assisted("client_id", "app", "prompt", "none")).wantError(oauth.InteractionRequired)
+		})
+	}
 }
 
 func TestPreflight(t *testing.T) {

@@ -82,14 +82,34 @@ func (s *Server) ssoStanding(r *http.Request, v *visit) (*oauth.Standing, *oauth
 	})
 }
 
+// expired finds the session that the browser's cookies name though its time is over. Whoever signs out ends it
+// all the same: another node's clock, or this one's once it is set right, may not take it for expired.
+func (s *Server) expired(r *http.Request, v *visit) (*oauth.Standing, *oauth.Error) {
+	if secret := ssoCookie.Read(r); secret != "" {
+		return found(s.Store.Standing(r.Context(), web.HashSecret(secret), v.client.ID))
+	}
+	if secret := childCookie(v.client, v.origin).Read(r); secret != "" {
+		return found(s.Store.ChildStanding(r.Context(), web.HashSecret(secret), v.client.ID, v.origin.String()))
+	}
+	return nil, nil
+}
+
+// found is nil where there is no such session.
+func found(st oauth.Standing, err error) (*oauth.Standing, *oauth.Error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, web.AsError(err)
+	}
+	return &st, nil
+}
+
 // live reads a session and counts the read as a use of it; one that is over is as good as none.
 func (s *Server) live(r *http.Request, read func() (oauth.Standing, error)) (*oauth.Standing, *oauth.Error) {
-	st, err := read()
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, web.AsError(err)
+	st, refused := found(read())
+	if st == nil {
+		return nil, refused
 	}
 	now := s.Now()
 	if !st.Session.Live(now) {
@@ -100,7 +120,7 @@ func (s *Server) live(r *http.Request, read func() (oauth.Standing, error)) (*oa
 			return nil, web.AsError(err)
 		}
 	}
-	return &st, nil
+	return st, nil
 }
 
 // signedIn records that the account's user just proved who they are: their session is renewed, or a new one

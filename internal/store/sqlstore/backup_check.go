@@ -16,6 +16,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
 
@@ -64,6 +65,9 @@ func explainCopy(err error) error {
 	return err
 }
 
+// selectKeysOfOld reads what opens a key, which every schema has: a backup may be older than this version.
+const selectKeysOfOld = `SELECT id, purpose, alg, wrapped FROM wrapped_key ORDER BY activates, id`
+
 func contentsOf(conn *sqlite.Conn) (c Contents, err error) {
 	found, err := sqliteSchema(conn)
 	if err != nil {
@@ -92,7 +96,11 @@ func contentsOf(conn *sqlite.Conn) (c Contents, err error) {
 	if err != nil {
 		return c, err
 	}
-	return c, eachRow(conn, selectKeys.sqlite, func(r row) { c.Keys = append(c.Keys, keyAt(r)) })
+	return c, eachRow(conn, selectKeysOfOld, func(r row) {
+		c.Keys = append(c.Keys, token.WrappedKey{
+			ID: r.text(0), Use: token.Use(r.text(1)), Alg: oauth.Alg(r.text(2)), Wrapped: r.bytes(3),
+		})
+	})
 }
 
 func eachRow(conn *sqlite.Conn, text string, scan func(row)) error {

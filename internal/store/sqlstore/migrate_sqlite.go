@@ -21,7 +21,13 @@ func migrateSQLite(ctx context.Context, conn *sqlite.Conn, path string) error {
 		return err
 	}
 	defer db.Close()
-	read := func(context.Context) (schema, error) { return sqliteSchema(conn) }
+	read := func(context.Context) (found schema, err error) {
+		err = whileBusy(func() error {
+			found, err = sqliteSchema(conn)
+			return err
+		})
+		return found, err
+	}
 	return migrate(ctx, sqliteDialect, db, read, sqliteConflict)
 }
 

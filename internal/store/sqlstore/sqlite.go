@@ -97,7 +97,11 @@ func connectSQLite(path string) (*sqlite.Conn, error) {
 		// No commit pays for a checkpoint: sqliteCheckpointer makes them.
 		"wal_autocheckpoint = 0",
 	} {
-		if _, err := sqlitePragma(conn, pragma); err != nil {
+		err := whileBusy(func() error {
+			_, err := sqlitePragma(conn, pragma)
+			return err
+		})
+		if err != nil {
 			conn.Close()
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -16,6 +17,23 @@ func createPrivate(path string) error {
 		return f.Close()
 	}
 	return explainFile(err, path)
+}
+
+// whileBusy repeats what SQLite refuses at once while another connection is in the middle of something:
+// not every step of opening waits for busyTimeout by itself.
+func whileBusy(do func() error) error {
+	limit := time.After(busyTimeout)
+	for {
+		err := do()
+		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy {
+			return err
+		}
+		select {
+		case <-limit:
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // explainSQLite says what an operator can do about an error while opening.

@@ -24,7 +24,7 @@ func future(t *testing.T, url, statements string) {
 	var db *stdsql.DB
 	if path, is := strings.CutPrefix(url, "sqlite:"); is {
 		var err error
-		db, err = stdsql.Open("sqlite", path)
+		db, err = stdsql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 		must(t, err)
 	} else {
 		config, err := pgx.ParseConfig(url)
