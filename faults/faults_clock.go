@@ -85,8 +85,8 @@ func (t *trial) startShifted(by time.Duration) error {
 	return nil
 }
 
-// shiftAlone shifts the only node on the run, starts it again with the wrong clock, and takes the
-// shift back on the run.
+// shiftAlone shifts the only node on the run and back. Then it starts the node with the wrong clock, whose
+// first maintenance comes at once, and takes that shift back on the run, too. The node goes on by itself.
 func shiftAlone(by time.Duration) func(*trial) error {
 	return func(t *trial) error {
 		before, err := t.lasting()
@@ -94,26 +94,43 @@ func shiftAlone(by time.Duration) func(*trial) error {
 			return err
 		}
 		n := t.last()
-		n.excuse.Store(&excuse{unavailable: true, refuses: true, unreachable: true, breaks: true})
+		n.excuse.Store(&excuse{unavailable: true, refuses: true})
 		if err := n.shift(by); err != nil {
 			return err
 		}
 		time.Sleep(t.fault)
-		n.kill()
-		if err := n.start(); err != nil {
+		if err := n.shift(0); err != nil {
 			return err
 		}
-		time.Sleep(2500 * time.Millisecond)
-		err = n.shift(0)
 		t.over()
-		if err == nil && !n.process.alive() {
-			err = n.startReady() // it refused to start
+		if err := t.recover(); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := t.startAloneShifted(n, by); err != nil {
 			return err
 		}
 		return t.compareLasting(before, by)
 	}
+}
+
+// startAloneShifted starts the node with a wrong clock, where it may refuse to start, and sets the clock
+// right a while later.
+func (t *trial) startAloneShifted(n *node, by time.Duration) error {
+	n.excuse.Store(&excuse{unavailable: true, refuses: true, unreachable: true, breaks: true})
+	n.kill()
+	if err := n.shift(by); err != nil {
+		return err
+	}
+	if err := n.start(); err != nil {
+		return err
+	}
+	time.Sleep(2500 * time.Millisecond)
+	err := n.shift(0)
+	t.over()
+	if err == nil && !n.process.alive() {
+		err = n.startReady()
+	}
+	return err
 }
 
 // compareLasting says what is gone after the clock was wrong by that much. A clock that is behind what was
