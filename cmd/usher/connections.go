@@ -105,6 +105,9 @@ type countedConn struct {
 	free func()
 }
 
+// NetConn is what is counted, as of a tls.Conn.
+func (c *countedConn) NetConn() net.Conn { return c.Conn }
+
 func (c *countedConn) Close() error {
 	defer c.free()
 	return c.Conn.Close()

@@ -144,8 +144,17 @@ func (d *door) stop(ctx context.Context) error {
 	for _, l := range d.listeners {
 		l.end()
 	}
-	d.serving.Wait()
-	err := d.drain.finish(ctx)
+	accepted := make(chan struct{})
+	go func() {
+		d.serving.Wait()
+		close(accepted)
+	}()
+	select {
+	case <-accepted:
+	case <-time.After(2 * acceptLast):
+		// All places for connections are taken: only the end of some lets in what waits to be accepted.
+	}
+	err := d.drain.finish(ctx, accepted)
 	_ = d.server.Close()
 	return err
 }

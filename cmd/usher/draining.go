@@ -42,13 +42,15 @@ func (d *drain) waiting(now time.Time) (list []*drainConn, all int) {
 	return list, len(d.conns)
 }
 
-// finish ends the connections as they become idle; it returns once there are none, or with the context's error.
-func (d *drain) finish(ctx context.Context) error {
+// finish ends the connections as they become idle; it returns once all are accepted and there are none, or with the
+// context's error.
+func (d *drain) finish(ctx context.Context, accepted <-chan struct{}) error {
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
 	for {
+		more := !isClosed(accepted)
 		waiting, all := d.waiting(time.Now())
-		if all == 0 {
+		if all == 0 && !more {
 			return nil
 		}
 		for _, c := range waiting {
@@ -64,8 +66,8 @@ func (d *drain) finish(ctx context.Context) error {
 
 // state is http.Server.ConnState.
 func (d *drain) state(c net.Conn, s http.ConnState) {
-	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = wrapped.NetConn() // TLS
+	for wrapped, ok := c.(interface{ NetConn() net.Conn }); ok; wrapped, ok = c.(interface{ NetConn() net.Conn }) {
+		c = wrapped.NetConn() // TLS, a counted connection
 	}
 	if own, ok := c.(*drainConn); ok {
 		own.mu.Lock()
@@ -83,7 +85,7 @@ type drainListener struct {
 
 func (l *drainListener) Accept() (net.Conn, error) {
 	conn, err := l.AcceptTCP()
-	if err != nil && l.ends() {
+	if err != nil && isClosed(l.ending) {
 		// What arrived as the time was up is taken as well; then nothing lies between the last look and the end.
 		_ = l.SetDeadline(time.Now().Add(time.Millisecond))
 		if conn, err = l.AcceptTCP(); err != nil {
@@ -101,9 +103,9 @@ func (l *drainListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-func (l *drainListener) ends() bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-l.ending:
+	case <-c:
 		return true
 	default:
 		return false

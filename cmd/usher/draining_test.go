@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -86,7 +88,9 @@ func TestAConnectionThatWaitsEnds(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := server.drain.finish(ctx); err != nil {
+	accepted := make(chan struct{})
+	close(accepted)
+	if err := server.drain.finish(ctx, accepted); err != nil {
 		t.Error(err)
 	}
 	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -187,5 +191,43 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}
+	}
+}
+
+// A stop waits for a slow request, whatever the connection is wrapped in, and not for idle connections that take
+// all places while others wait to be accepted.
+func TestAStopWithAllPlacesTaken(t *testing.T) {
+	d, err := openDoor("listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := d.listeners[0].Addr().String()
+	started := make(chan struct{})
+	d.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(started)
+		time.Sleep(2 * silent)
+		io.WriteString(w, "done")
+	})
+	restore := places
+	places = sync.OnceValue(func() chan struct{} { return make(chan struct{}, 2) })
+	defer func() { places = restore }()
+	d.serve(slog.New(slog.DiscardHandler), make(chan error, 1))
+	conns := make([]net.Conn, 3) // slow, idle, and one that waits for a place
+	for i := range conns {
+		if conns[i], err = net.Dial("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		defer conns[i].Close()
+	}
+	io.WriteString(conns[0], "GET / HTTP/1.1\r\nHost: usher\r\n\r\n")
+	<-started
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	if err := d.stop(ctx); err != nil {
+		t.Error("the stop did not end by itself:", err)
+	}
+	answer, err := io.ReadAll(conns[0])
+	if err != nil || !strings.HasSuffix(string(answer), "done") {
+		t.Errorf("the slow request got %q, %v", answer, err)
 	}
 }

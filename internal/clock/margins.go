@@ -3,7 +3,7 @@ package clock
 import "time"
 
 // All margins of time, in the order that makes them safe. Each is larger than what may go wrong before
-// it: Tolerated < Recent < PurgeAfter <= KeepSpent, KeepKeys <= EvenRun (TestMarginsAreInOrder).
+// it: Tolerated < Recent < PurgeAfter <= KeepSpent, KeepKeys <= EvenRun < MendAfter (TestMarginsAreInOrder).
 const (
 	// Tolerated is how far this machine's clock may be off the database's, or may have moved against boot
 	// time. Two nodes can be twice that apart.
@@ -21,4 +21,7 @@ const (
 	// EvenRun is how long a clock must run evenly before it decides about anything lasting, where nothing
 	// else vouches for it. It gives an operator the time to see a wrong clock and set it.
 	EvenRun = time.Hour
+	// MendAfter is how long it must run evenly before it corrects what lies in its future, where purges as
+	// well say that it is later than it shows: it may itself be the clock that is wrong.
+	MendAfter = 24 * time.Hour
 )

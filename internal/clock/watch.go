@@ -30,6 +30,8 @@ type Verdict struct {
 	Now time.Time
 	// Off is how far this machine's clock is off: the database's, or its own course since the start.
 	Off time.Duration
+	// Even is how long the clock has run evenly while usher ran.
+	Even time.Duration
 	// Why says what is wrong, in one sentence; empty where nothing is.
 	Why string
 }
@@ -107,6 +109,9 @@ type state struct {
 	last   time.Duration
 	// vouched: the last trusted time was recent, so this clock goes on from it. behind: it lies ahead.
 	vouched, behind bool
+	// checked is the boot time since which course stands: a clock that drifts, or is set a little each day,
+	// is followed once an hour.
+	checked time.Duration
 	// strayed is the course of a clock that jumped, followed since strayedSince.
 	strayed      time.Time
 	strayedSince time.Duration
@@ -136,6 +141,9 @@ func (s *state) next(r reading) Verdict {
 		v.Off, v.Trust = jump, Jumped
 	} else if jump.Abs() <= Tolerated {
 		s.strayed = time.Time{}
+		if r.boot-s.checked >= EvenRun {
+			s.course, s.checked = course, r.boot
+		}
 	}
 	if s.compared && s.off.Abs() > Tolerated {
 		v.Off, v.Trust = s.off, Skewed
@@ -144,13 +152,15 @@ func (s *state) next(r reading) Verdict {
 		v.Trust = s.settled(r)
 		v.Off = s.off
 	}
+	v.Even = r.boot - s.since
 	v.Why = v.why()
 	return v
 }
 
 // follow begins a course: the clock has to run evenly from here.
 func (s *state) follow(course time.Time, at time.Duration) {
-	s.course, s.since, s.vouched, s.behind, s.strayed = course, at, false, false, time.Time{}
+	s.course, s.since, s.checked = course, at, at
+	s.vouched, s.behind, s.strayed = false, false, time.Time{}
 }
 
 // accept tells whether a clock that jumped is believed in its new place, and then follows it: where nothing
@@ -222,7 +232,7 @@ func (v Verdict) why() string {
 			" until it has run evenly for %s", EvenRun)
 	case Jumped:
 		return fmt.Sprintf("this machine's clock was set by %s while usher was running: set it back,"+
-			" or restart usher if it is right now", off)
+			" or, if the new time is correct, restart usher", off)
 	case Skewed:
 		return fmt.Sprintf("this machine's clock is %s off the database's: set both by NTP", off)
 	}

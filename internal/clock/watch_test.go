@@ -16,6 +16,7 @@ func TestMarginsAreInOrder(t *testing.T) {
 		{"a clock that passes for right is ahead by less than things are kept", Recent + 2*Tolerated, PurgeAfter},
 		{"that a value was used is known for longer than the value is good by any node", PurgeAfter - 1, KeepSpent},
 		{"so are keys", PurgeAfter - 1, KeepKeys},
+		{"who corrects waits longer than who deletes", EvenRun, MendAfter},
 		{"who waits sees more than what is kept could hide", PurgeAfter - 1, EvenRun},
 	} {
 		if tt.smaller >= tt.than {
@@ -121,6 +122,9 @@ func TestWatch(t *testing.T) {
 		"+400 d and back": {{trustedAt(0), Trusted}, {jump(400 * day), Jumped}, {run(time.Hour / 2), Jumped}, {jump(-400 * day), Trusted}},
 		"small steps that add up": {
 			{trustedAt(0), Trusted}, {jump(20 * time.Second), Trusted}, {jump(20 * time.Second), Jumped}},
+		"small steps with hours between them": {
+			{trustedAt(0), Trusted}, {run(EvenRun), Trusted}, {jump(20 * time.Second), Trusted}, {run(EvenRun), Trusted},
+			{jump(20 * time.Second), Trusted}, {run(EvenRun), Trusted}, {jump(20 * time.Second), Trusted}},
 		"a jump that stays is believed after an hour": {
 			{trustedAt(0), Trusted}, {jump(2 * time.Hour), Jumped}, {run(59 * time.Minute), Jumped}, {run(time.Minute), Trusted}},
 		"two jumps begin the hour again": {

@@ -8,6 +8,7 @@ import (
 	"github.com/usher-id/usher/internal/clock"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
 )
 
 // BeginEpoch is for a clock that finds the horizon in its future: another clock, which was ahead, purged. What
@@ -43,6 +44,19 @@ func (m *Manager) BeginEpoch(ctx context.Context, log *slog.Logger, now time.Tim
 
 const mendBatch = 500
 
+// mayMend tells whether what lies in the future may be taken for the work of a clock that was ahead. Where
+// purges too say that it is later than now, this clock may as well be behind, and would end what is good.
+func (m *Manager) mayMend(h token.Horizon, now time.Time) bool {
+	purged := h.Upto
+	if h.Earlier.After(purged) {
+		purged = h.Earlier
+	}
+	if !purged.Add(clock.PurgeAfter).After(now.Add(2 * clock.Tolerated)) {
+		return true
+	}
+	return m.Clock.Last().Even >= clock.MendAfter
+}
+
 // mendFuture brings back to now what a clock that was ahead stored, so that no session outlives what the
 // profile allows and nobody is locked out until that time has come.
 func (m *Manager) mendFuture(ctx context.Context, log *slog.Logger) error {
@@ -51,7 +65,7 @@ func (m *Manager) mendFuture(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	now, trusted, err := m.trusted(ctx)
-	if err != nil || !trusted {
+	if err != nil || !trusted || !m.mayMend(snap.Horizon, now) {
 		return err
 	}
 	p, total := &snap.Profile, 0
@@ -66,7 +80,7 @@ func (m *Manager) mendFuture(ctx context.Context, log *slog.Logger) error {
 		total += n
 	}
 	if total > 0 {
-		log.Warn("corrected rows that a clock had written which was ahead", "rows", total)
+		log.Warn("corrected rows with a time in the future", "rows", total)
 	}
 	return nil
 }

@@ -30,6 +30,35 @@ func TestLinkIsGood(t *testing.T) {
 	}
 }
 
+// What lies in the future is corrected by a clock that nothing contradicts, and by one that purges contradict only
+// after a day.
+func TestMayMend(t *testing.T) {
+	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		horizon token.Horizon
+		even    time.Duration
+		want    bool
+	}{
+		"nothing was purged":              {token.Horizon{}, 0, true},
+		"purged a moment ago":             {token.Horizon{Upto: noon.Add(-clock.PurgeAfter)}, 0, true},
+		"by a node that is ahead a bit":   {token.Horizon{Upto: noon.Add(clock.Tolerated - clock.PurgeAfter)}, 0, true},
+		"purged in the future":            {token.Horizon{Upto: noon.Add(time.Hour)}, clock.EvenRun, false},
+		"in an earlier epoch":             {token.Horizon{Earlier: noon.Add(time.Hour)}, clock.EvenRun, false},
+		"in the future, even for a day":   {token.Horizon{Upto: noon.Add(time.Hour)}, clock.MendAfter, true},
+		"long ago, in the earlier epoch":  {token.Horizon{Upto: noon.Add(-time.Hour), Earlier: noon.Add(-48 * time.Hour)}, 0, true},
+		"in the future by a minute alone": {token.Horizon{Upto: noon.Add(2*time.Minute - clock.PurgeAfter)}, 0, false},
+	} {
+		ran := time.Duration(0)
+		m := &Manager{Clock: clock.NewWatch(func() time.Time { return noon.Add(ran) }, func() time.Duration { return ran })}
+		for ; ran <= tt.even; ran += clock.Recent {
+			m.Clock.Look(func() (clock.Witness, error) { return clock.Witness{}, nil })
+		}
+		if got := m.mayMend(tt.horizon, noon); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // A link that was used stays used, and one that is made once the clock is right works.
 func TestLinksAfterAClockThatWasAhead(t *testing.T) {
 	m, now := newManager(t)

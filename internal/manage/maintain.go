@@ -76,8 +76,10 @@ func (m *Manager) tendKeys(ctx context.Context, log *slog.Logger) error {
 	if !trusted {
 		return m.addKeys(ctx, log, snap, missing(token.Due(snap.Keys, now, keyPolicy(snap)), now), now)
 	}
-	if snap.Keys, err = m.mendKeys(ctx, log, snap.Keys, now); err != nil {
-		return ignoreConflict(err) // another node was faster; the next round sees what it did
+	if m.mayMend(snap.Horizon, now) {
+		if snap.Keys, err = m.mendKeys(ctx, log, snap.Keys, now); err != nil {
+			return ignoreConflict(err) // another node was faster; the next round sees what it did
+		}
 	}
 	if err := m.addKeys(ctx, log, snap, token.Due(snap.Keys, now, keyPolicy(snap)), now); err != nil {
 		return err
@@ -130,7 +132,7 @@ func (m *Manager) mendKeys(ctx context.Context, log *slog.Logger, keys []token.W
 	if err := m.replaceKeys(ctx, names, mended, "times corrected: a clock that was ahead had made them"); err != nil {
 		return nil, err
 	}
-	log.Warn("corrected the times of keys that a clock made which was ahead", "keys", names)
+	log.Warn("corrected keys with a time in the future", "keys", names)
 	others := slices.DeleteFunc(slices.Clone(keys), func(k token.WrappedKey) bool { return slices.Contains(names, k.ID) })
 	return append(others, mended...), nil
 }

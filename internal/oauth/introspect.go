@@ -24,10 +24,14 @@ type Introspection struct {
 	Actor        *Actor       `json:"act,omitempty"`
 }
 
+// maxAhead is how far apart the clocks of two nodes may be. A token of a later time was made by a clock that was
+// ahead: what ended since would not end it.
+const maxAhead = time.Minute
+
 // Active tells whether an access token is worth anything now: it is neither expired nor revoked, and what it hangs off
 // is all there still: family, delegation or client, and their session and account. c is nil where the client was removed.
 func Active(t *AccessToken, st *Standing, revoked bool, c *Client, now time.Time) bool {
-	if c == nil || c.Disabled || revoked || !now.Before(t.Expires) {
+	if c == nil || c.Disabled || revoked || !now.Before(t.Expires) || t.Issued.After(now.Add(maxAhead)) {
 		return false
 	}
 	if t.IsClients() {

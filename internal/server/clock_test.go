@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/usher-id/usher/internal/clock"
+	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
@@ -238,7 +240,34 @@ func TestNothingComesBackWhenAClockThatWasAheadIsSetRight(t *testing.T) {
 		w.wantTrust(clock.Trusted)
 		w.wantActive(fresh, false)
 		w.wantActive(w.browser().signIn("client_id", "app").token(), true)
-		w.wantNothingFromTheFuture()
+	})
+}
+
+// A clock that is behind what was purged is believed after an hour, but corrects nothing: what lies in its future
+// is as it should be.
+func TestAClockThatIsBehindForAnHourHarmsNothing(t *testing.T) {
+	onBothEngines(t, func(w *timed) {
+		w.run(5 * time.Minute)
+		b := w.browser()
+		b.signIn("client_id", "app").token()
+		before, err := w.manager.Keys(t.Context())
+		w.must(err)
+		const behind = 400 * 24 * time.Hour
+		w.jumpBoth(-behind)
+		w.restart()
+		w.run(61 * time.Minute)
+		w.jumpBoth(behind)
+		w.restart()
+		w.run(5 * time.Minute)
+		b.frame(assisted("client_id", "app", "prompt", "none")).token()
+		after, err := w.manager.Keys(t.Context())
+		w.must(err)
+		for _, k := range before {
+			same := slices.ContainsFunc(after, func(is manage.KeyInfo) bool { return is.ID == k.ID && is.Activates.Equal(k.Activates) })
+			if !same {
+				t.Errorf("the key %s is gone or changed", k.ID)
+			}
+		}
 	})
 }
 

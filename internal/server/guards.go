@@ -1,8 +1,10 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/web"
@@ -15,12 +17,22 @@ func (s *Server) overTLS(next http.Handler) http.Handler {
 		case !s.InsecurePlaintext && !s.proxies.SaysHTTPS(r):
 			http.Error(w, "This server is reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
 		case !s.Clock.Last().Trust.Serves():
-			w.Header().Set("Retry-After", "5")
-			http.Error(w, "This server's clock is wrong.", http.StatusServiceUnavailable)
+			refuseByClock(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// refuseByClock answers a browser with a page and a program with JSON. The log heard of the clock when it changed.
+func refuseByClock(w http.ResponseWriter, r *http.Request) {
+	refused := oauth.Errorf(oauth.TemporarilyUnavailable, "The clock of this server is wrong. Try again later.")
+	quiet := slog.New(slog.DiscardHandler)
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		web.WriteErrorPage(w, quiet, refused)
+	} else {
+		web.WriteJSONError(w, quiet, refused)
+	}
 }
 
 // documentsOnly answers where the browser loads a page or a frame, and nothing else, before the session is
