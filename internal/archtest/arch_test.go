@@ -259,6 +259,7 @@ var readsTheClock = map[string]string{
 	"internal/store/sqlstore/postgres.go":          "the deadline of a connection",
 	"internal/store/sqlstore/postgres_pipeline.go": "the deadline of a connection",
 	"internal/store/sqlstore/purge.go":             "how long a transaction took",
+	"internal/store/sqlstore/sqlite_writer.go":     "how long a write waited",
 	"internal/store/sqlstore/sqlite_checkpoint.go": "how long a checkpoint took",
 }
 

@@ -468,7 +468,8 @@ type Purged struct {
 	Overdue time.Duration
 	// Took is how long the transaction kept others from writing, without its commit, which it may share.
 	Took time.Duration
-	// Alone tells that this process has written nothing else since the last call.
+	// Alone tells that nothing else was written since the last call, as far as is known; false where several
+	// nodes may share the database.
 	Alone bool
 }
 

@@ -62,7 +62,8 @@ func (s *Store) Purge(ctx context.Context, now time.Time, keepAudit time.Duratio
 		return store.Purged{}, err
 	}
 	verbs := s.verbs.Load()
-	done.Alone = verbs == s.purged.Swap(verbs)+1
+	_, single := s.db.(*sqliteEngine) // on PostgreSQL other nodes may write
+	done.Alone = verbs == s.purged.Swap(verbs)+1 && single
 	return done, nil
 }
 

@@ -112,6 +112,7 @@ func TestPurgeUnderStaleStatistics(t *testing.T) {
 // TestPurgeKnowsWhetherItIsAlone: any verb that writes between two calls counts.
 func TestPurgeKnowsWhetherItIsAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store, _ string) {
+		_, single := s.db.(*sqliteEngine) // other nodes may write to PostgreSQL, so nobody is alone there
 		alone := func() bool {
 			p, err := s.Purge(t.Context(), time.Now(), time.Hour, 10)
 			if err != nil {
@@ -120,7 +121,7 @@ func TestPurgeKnowsWhetherItIsAlone(t *testing.T) {
 			return p.Alone
 		}
 		alone()
-		if !alone() {
+		if alone() != single {
 			t.Error("nobody else wrote")
 		}
 		for name, verb := range map[string]func(context.Context) error{
@@ -134,7 +135,7 @@ func TestPurgeKnowsWhetherItIsAlone(t *testing.T) {
 				t.Errorf("%s went unseen", name)
 			}
 		}
-		if !alone() {
+		if alone() != single {
 			t.Error("nobody else wrote any more")
 		}
 	})

@@ -15,12 +15,16 @@ import (
 // exclusive lock, which together take less than 5 s; a write waits once, for its turn.
 const (
 	writerWait = 4 * time.Second
+	// commitWait is how much longer a request waits for a verb that has begun.
+	commitWait = 500 * time.Millisecond
 	readerWait = 2 * time.Second
 	readLock   = 2 * time.Second
 )
 
 var (
-	errWriterBusy  = fmt.Errorf("the write waited %v for its turn", writerWait)
+	errWriterBusy     = fmt.Errorf("the write waited %v for its turn", writerWait)
+	errOutcomeUnknown = errors.New("the write has begun but the disk does not answer; whether it will be kept is not known")
+
 	errReadersBusy = fmt.Errorf("no connection for reading became free within %v", readerWait)
 )
 

@@ -14,6 +14,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -310,5 +311,64 @@ func TestSQLiteErrors(t *testing.T) {
 	}
 	if err := sqliteError(os.ErrNotExist); err != os.ErrNotExist {
 		t.Errorf("another error became %v", err)
+	}
+}
+
+// A request whose write has begun is answered though the disk hangs; other work waits for the outcome.
+func TestARequestDoesNotWaitForAHungDisk(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	ctx := store.WithBudget(t.Context())
+	store.BudgetOf(ctx).Spend(store.RequestLimit - 100*time.Millisecond)
+	release := make(chan struct{})
+	hang := func(tx) error { <-release; return nil }
+	err := s.db.write(ctx, hang)
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, errOutcomeUnknown) {
+		t.Errorf("the request got %v", err)
+	}
+	if err := s.db.write(ctx, hang); !errors.Is(err, store.ErrUnavailable) || store.BudgetOf(ctx).Left() > 0 {
+		t.Errorf("the request's next write got %v", err)
+	}
+	background := make(chan error)
+	go func() { background <- s.db.write(t.Context(), func(tx) error { return nil }) }()
+	close(release)
+	if err := <-background; err != nil {
+		t.Error(err)
+	}
+}
+
+// What could not be taken back alone is not committed with the others.
+func TestAVerbWithoutItsSavepointTakesAllBack(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	begun, first := make(chan struct{}), make(chan error)
+	go func() {
+		first <- s.db.write(t.Context(), func(tx) error {
+			close(begun)
+			eventually(t, "the others wait", time.Second, func() bool { return len(s.db.(*sqliteEngine).writer.jobs.items) == 2 })
+			return nil
+		})
+	}()
+	<-begun
+	outcomes := make(chan error)
+	go func() { outcomes <- s.Record(t.Context(), store.Audit{At: time.Now(), Event: store.EventSignIn}) }()
+	go func() {
+		outcomes <- s.db.write(t.Context(), func(t tx) error {
+			record(t, store.Audit{At: time.Now(), Event: store.EventSignOut})
+			// As an error of the disk may: the savepoint is gone, the transaction goes on.
+			_ = sqliteRun(t.(*sqliteTx).conn, "RELEASE verb")
+			return errors.New("failed")
+		})
+	}()
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for range 2 {
+		if <-outcomes != nil {
+			failed++
+		}
+	}
+	audits, _, err := s.Audits(t.Context(), store.AuditFilter{}, oauth.ID{}, 10)
+	if err != nil || len(audits) != 2-failed {
+		t.Errorf("%d failed and %d records are there, %v", failed, len(audits), err)
 	}
 }

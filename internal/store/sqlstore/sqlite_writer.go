@@ -61,10 +61,16 @@ func startSQLiteWriter(conn *sqlite.Conn, path string, stats *counters, log *slo
 }
 
 // run hands the verb to the writer and waits for its commit. Callers wait for their turn for writerWait at most, each
-// for itself. Once the writer has begun, the outcome is the caller's whether or not it hung up: it cannot
-// leave with a verb half known.
+// for itself, and no longer than the budget of their request allows. Once the writer has begun, the outcome is
+// the caller's whether or not it hung up, save where a request waits for a disk that does not answer.
 func (w *sqliteWriter) run(ctx context.Context, verb func(tx) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, writerWait, errWriterBusy)
+	limit, budget := writerWait, store.BudgetOf(ctx)
+	if budget != nil {
+		began := time.Now()
+		limit = min(limit, budget.Left())
+		defer func() { budget.Spend(time.Since(began)) }()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errWriterBusy)
 	defer cancel()
 	j := &sqliteJob{verb: verb, done: make(chan struct{})}
 	if err := w.jobs.put(ctx, j); err != nil {
@@ -79,7 +85,15 @@ func (w *sqliteWriter) run(ctx context.Context, verb func(tx) error) error {
 		if j.take() {
 			return waitError(ctx)
 		}
-		<-j.done
+		var hung <-chan time.Time // never, for work that is no request
+		if budget != nil {
+			hung = time.After(commitWait)
+		}
+		select {
+		case <-j.done:
+		case <-hung:
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, errOutcomeUnknown)
+		}
 	}
 	return sqliteError(j.err)
 }
@@ -119,8 +133,9 @@ func (w *sqliteWriter) commit(batch []*sqliteJob) []*sqliteJob {
 		if err != nil {
 			break
 		}
-		if j.err = w.savepoint(j); w.conn.AutocommitEnabled() {
-			// A full disk or an I/O error rolls back everything, also what went well before.
+		if j.err = w.savepoint(j); w.conn.AutocommitEnabled() || errors.Is(j.err, errFrame) {
+			// A full disk or an I/O error rolls back everything, also what went well before. So does a verb
+			// that could not be taken back alone: it would be committed with the others.
 			err = fmt.Errorf("the transaction was rolled back: %w", j.err)
 		}
 	}
@@ -176,11 +191,11 @@ func (w *sqliteWriter) committed() {
 
 // savepoint runs one job so that its failure takes back nothing but its own work.
 func (w *sqliteWriter) savepoint(j *sqliteJob) (err error) {
-	if err := sqliteRun(w.conn, "SAVEPOINT verb"); err != nil {
+	if err := w.frame("SAVEPOINT verb"); err != nil {
 		return err
 	}
 	if err = w.protect(j.verb); err == nil {
-		return sqliteRun(w.conn, "RELEASE verb")
+		return w.frame("RELEASE verb")
 	}
 	switch sqlite.ErrCode(err) {
 	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey:
@@ -189,7 +204,17 @@ func (w *sqliteWriter) savepoint(j *sqliteJob) (err error) {
 	if w.conn.AutocommitEnabled() {
 		return err
 	}
-	return errors.Join(err, sqliteRun(w.conn, "ROLLBACK TO verb"), sqliteRun(w.conn, "RELEASE verb"))
+	return errors.Join(err, w.frame("ROLLBACK TO verb"), w.frame("RELEASE verb"))
+}
+
+// errFrame: a savepoint could not be made or ended.
+var errFrame = errors.New("the frame of a verb failed")
+
+func (w *sqliteWriter) frame(text string) error {
+	if err := sqliteRun(w.conn, text); err != nil {
+		return fmt.Errorf("%w: %s: %w", errFrame, text, err)
+	}
+	return nil
 }
 
 // protect keeps the writer alive when a verb panics.
