@@ -55,10 +55,12 @@ func settled(t *testing.T, m *Manager) *clock.Watch {
 	return w
 }
 
+// tend is a round of a node whose clock is trusted.
 func tend(t *testing.T, m *Manager) {
 	t.Helper()
-	m.Clock = settled(t, m)
-	if err := m.Tend(t.Context(), slog.New(slog.DiscardHandler), day); err != nil {
+	node := *m
+	node.Clock = settled(t, m)
+	if err := node.Tend(t.Context(), slog.New(slog.DiscardHandler), day); err != nil {
 		t.Error(err)
 	}
 }

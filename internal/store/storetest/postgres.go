@@ -31,8 +31,9 @@ type cluster struct {
 	err      error
 	made     atomic.Int64
 
-	prepare  sync.Once
-	prepared string // the name of the database that others are copies of
+	prepare    sync.Once
+	prepared   string // the name of the database that others are copies of
+	prepareErr error
 }
 
 var (
@@ -76,10 +77,10 @@ func PreparedPostgres(t testing.TB, prepare func(url string) error) string {
 		if err == nil {
 			err = prepare(url)
 		}
-		c.err = err
+		c.prepareErr = err
 	})
-	if c.err != nil {
-		t.Fatal(c.err)
+	if c.prepareErr != nil {
+		t.Fatal(c.prepareErr)
 	}
 	return c.database(t, c.prepared)
 }
