@@ -38,8 +38,8 @@ func backups(ctx context.Context, args []string) error {
 	flags.DurationVar(&b.length, "duration", 20*time.Second, "how long writes are measured without a backup")
 	binary := flags.String("binary", "", "usher binary to measure (default: built from the sources)")
 	flags.Parse(args)
-	if b.rate < 1 || b.runs < 1 || b.length <= 0 || b.length > longestBackup || flags.NArg() > 0 {
-		return errors.New("rate and runs are at least 1, duration at most 3m, and there are no further arguments")
+	if b.rate < 1 || b.runs < 1 || b.size < 10_000_000 || b.length <= 0 || b.length > longestBackup || flags.NArg() > 0 {
+		return errors.New("rate and runs are at least 1, size 10000000, duration at most 3m, and there are no further arguments")
 	}
 	var err error
 	if b.folder, err = workFolder(); err != nil {

@@ -150,7 +150,7 @@ func (i *issuer) write(key *ecdsa.PrivateKey, chain ...*x509.Certificate) {
 }
 
 // TestABadCertificateIsRefusedAtTheStartAndOnReload: start, reload and check-config judge by one function. What is refused
-// on reload leaves the one before served, and is logged once and said by a metric until it is mended.
+// on reload leaves the one before served, and is logged once and said by a metric until it is replaced.
 func TestABadCertificateIsRefusedAtTheStartAndOnReload(t *testing.T) {
 	i := newIssuer(t)
 	key, other := i.newKey(), i.newKey()
@@ -195,7 +195,7 @@ func TestABadCertificateIsRefusedAtTheStartAndOnReload(t *testing.T) {
 			i.write(key, good, i.root)
 			cert.check()
 			if strings.Contains(metricsOf(cert), "\nusher_certificate_refused 1\n") {
-				t.Error("it is mended, and the metric says that it is not")
+				t.Error("it is replaced, and the metric says that it is not")
 			}
 		})
 	}

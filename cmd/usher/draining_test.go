@@ -231,3 +231,33 @@ func TestAStopWithAllPlacesTaken(t *testing.T) {
 		t.Errorf("the slow request got %q, %v", answer, err)
 	}
 }
+
+// Connections that only wait keep no stop from ending, also where they take all places and another waits for one.
+func TestAStopWithIdleConnectionsInAllPlaces(t *testing.T) {
+	d, err := openDoor("listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.handler = http.NotFoundHandler()
+	restore := places
+	taken := make(chan struct{}, 2)
+	places = func() chan struct{} { return taken }
+	defer func() { places = restore }()
+	d.serve(slog.New(slog.DiscardHandler), make(chan error, 1))
+	for range 3 {
+		c, err := net.Dial("tcp", d.listeners[0].Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	for end := time.Now().Add(10 * time.Second); len(taken) < cap(taken) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	// Less than the time after which a server drops a connection without a request by itself.
+	ctx, cancel := context.WithTimeout(t.Context(), readHeaderTimeout*2/3)
+	defer cancel()
+	if err := d.stop(ctx); err != nil {
+		t.Error("the stop did not end by itself:", err)
+	}
+}

@@ -12,7 +12,7 @@ const (
 	// that is wrong can be ahead by no more than this then, so Recent has to be below PurgeAfter.
 	Recent = 30 * time.Minute
 	// PurgeAfter is how long ago something expired when it is deleted: no node, and no clock that passed
-	// for right, takes it for good any more.
+	// for right, still takes it for good.
 	PurgeAfter = time.Hour
 	// KeepSpent is how much longer than that a used one-time value is remembered.
 	KeepSpent = time.Hour

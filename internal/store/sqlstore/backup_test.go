@@ -143,7 +143,7 @@ func writePairs(ctx context.Context, t *testing.T, path string) (commits int) {
 	return commits
 }
 
-// TestBackupFile looks at the file: who may read it, that it opens without a log, and that it is not made anew.
+// TestBackupFile looks at the file: who may read it, that it opens without a log, and that it is not written again.
 func TestBackupFile(t *testing.T) {
 	database := newDatabase(t, "usher.db")
 	for _, name := range []string{"plain.db", "with space.db", "it's \"quoted\".db", "a?b=c&mode=memory.db", "a#b.db", "100%25.db", "ü.db", ":memory:", "file:x"} {

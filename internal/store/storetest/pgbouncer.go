@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,9 +11,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // PgBouncer starts a PgBouncer with that pool mode (session, transaction) in front of the database of a
@@ -59,8 +55,8 @@ func PgBouncer(t testing.TB, databaseURL, mode string) string {
 		cmd.Wait()
 	})
 	pooled := "postgres://usher@127.0.0.1:" + strconv.Itoa(port) + u.Path + "?sslmode=disable"
-	if err := waitUntilPooled(pooled); err != nil {
-		t.Fatal(err)
+	if err := waitUntilReady(pooled); err != nil {
+		t.Fatalf("PgBouncer: %v", err)
 	}
 	return pooled
 }
@@ -84,20 +80,4 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func waitUntilPooled(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, url)
-		if err == nil {
-			return conn.Close(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("PgBouncer did not come up: %w", err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

@@ -275,7 +275,7 @@ func runServer(bin, dir, data string, owner *syscall.Credential, settings []stri
 	}, nil
 }
 
-// waitUntilReady asks until the server accepts connections.
+// waitUntilReady asks until the server, or the pooler before it, accepts connections.
 func waitUntilReady(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -286,7 +286,7 @@ func waitUntilReady(url string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL did not come up: %w", err)
+			return fmt.Errorf("the server did not come up: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
