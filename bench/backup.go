@@ -96,7 +96,12 @@ func (b *backupBench) measure(ctx context.Context) ([]backupRun, error) {
 
 // run makes a backup, writes, and then does both at once.
 func (b *backupBench) run(ctx context.Context, t target, w *world) (r backupRun, err error) {
-	if r.idle, err = b.backup(ctx); err != nil {
+	defer func() {
+		for _, file := range []string{"idle.db", "beside.db"} {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(b.folder, file)))
+		}
+	}()
+	if r.idle, err = b.backup(ctx, "idle.db"); err != nil {
 		return r, err
 	}
 	timed, cancel := context.WithTimeout(ctx, b.length)
@@ -110,16 +115,19 @@ func (b *backupBench) run(ctx context.Context, t target, w *world) (r backupRun,
 	var one sync.WaitGroup
 	one.Go(func() {
 		defer end()
-		r.busy, failed = b.backup(ctx)
+		r.busy, failed = b.backup(ctx, "beside.db")
 	})
 	r.beside, err = b.write(both, t, w)
 	one.Wait()
 	return r, errors.Join(err, failed)
 }
 
-func (b *backupBench) backup(ctx context.Context) (time.Duration, error) {
+// backup makes a copy under a new name. Replacing one would measure how the file system
+// frees the old one's blocks.
+func (b *backupBench) backup(ctx context.Context, file string) (time.Duration, error) {
 	began := time.Now()
-	cmd := exec.CommandContext(ctx, b.binary, "backup", filepath.Join(b.folder, "copy.db"), "--force", "--config", filepath.Join(b.folder, "usher.yaml"))
+	cmd := exec.CommandContext(ctx, b.binary,
+		"backup", filepath.Join(b.folder, file), "--config", filepath.Join(b.folder, "usher.yaml"))
 	cmd.Env = withoutUsher(os.Environ())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -139,15 +147,19 @@ func (b *backupBench) write(ctx context.Context, t target, w *world) (time.Durat
 	}
 	head := []byte("POST /oauth/v2/oauth-revoke HTTP/1.1\r\nHost: " + t.host + "\r\nOrigin: " + appOrigin + "\r\n")
 	due, took, errs := make(chan int, most), make([]time.Duration, most), make([]error, connections)
-	began := time.Now()
-	tick := func(i int) time.Time { return began.Add(time.Duration(i) * time.Second / time.Duration(b.rate)) }
-	var all sync.WaitGroup
-	for i := range connections {
-		c, err := connect(t, i)
-		if err != nil {
+	clients := make([]*client, connections)
+	for i := range clients {
+		if clients[i], err = connect(t, i); err != nil {
 			return 0, err
 		}
-		defer c.close()
+		defer clients[i].close()
+	}
+	began := time.Now()
+	tick := func(i int) time.Time {
+		return began.Add(time.Duration(i) * time.Second / time.Duration(b.rate))
+	}
+	var all sync.WaitGroup
+	for i, c := range clients {
 		c.conn.SetDeadline(began.Add(longestBackup + patience))
 		all.Go(func() {
 			for n := range due {

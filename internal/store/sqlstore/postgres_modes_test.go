@@ -14,14 +14,16 @@ import (
 	"github.com/usher-id/usher/internal/store/storetest"
 )
 
-// TestPostgresModes runs the suite in every mode of sending statements, and with small caches.
+// TestPostgresModes runs every verb in every mode of sending statements, and with small caches.
 func TestPostgresModes(t *testing.T) {
 	for _, parameters := range []string{
 		"statement_cache_capacity=0", "default_query_exec_mode=describe_exec", "default_query_exec_mode=exec",
 		"default_query_exec_mode=simple_protocol&bytea_output=escape", "statement_cache_capacity=1",
 	} {
 		t.Run(parameters, func(t *testing.T) {
-			storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, postgresURL(t)+"&"+parameters) })
+			storetest.RunVerbs(t, func(t *testing.T) store.Store {
+				return openURL(t, postgresURL(t)+"&"+parameters)
+			})
 		})
 	}
 }

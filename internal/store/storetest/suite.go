@@ -38,15 +38,24 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range empty {
 		t.Run(name, func(t *testing.T) { test(newFixture(t, open(t))) })
 	}
-	// The others meet one store, each with clients and accounts of its own.
+	RunVerbs(t, open)
+	runShared(t, open, raceTests, familyRaces, deviceRaces)
+}
+
+// RunVerbs runs the part of the suite that compares what each verb wrote with what is read again, one
+// caller at a time. It is for stores that differ in how values travel and in nothing else.
+func RunVerbs(t *testing.T, open func(t *testing.T) store.Store) {
+	runShared(t, open, configurationTests, accountTests, sessionTests, grantTests, familyTests,
+		deviceTests, otherTests, endingTests, loadTests, operatorTests, listTests, applyTests)
+}
+
+// runShared runs tests that meet one store, each with clients and accounts of its own.
+func runShared(t *testing.T, open func(*testing.T) store.Store, groups ...map[string]func(*fixture)) {
 	shared := open(t)
 	if err := shared.Bootstrap(t.Context(), oauth.DefaultProfile(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, group := range []map[string]func(*fixture){
-		configurationTests, accountTests, sessionTests, grantTests, familyTests, deviceTests, otherTests, endingTests, raceTests,
-		familyRaces, deviceRaces, loadTests, operatorTests, listTests, applyTests,
-	} {
+	for _, group := range groups {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(newFixture(t, shared)) })
 		}
