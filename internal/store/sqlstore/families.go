@@ -128,12 +128,13 @@ func familyAt(r row, first int) *oauth.Family {
 	}
 }
 
-// withFamily completes what was read of the session. An offline family has none: it is what its tokens hang off.
+// withFamily completes what was read of the session. An offline family outlives its session and keeps what
+// tokens say about it (OpenID Connect Core §12.2), the session's ID included.
 func withFamily(st oauth.Standing, f *oauth.Family) oauth.Standing {
 	st.Family = f
 	if f.Offline {
 		st.Session = oauth.Session{
-			ID: f.ID, AccountID: f.AccountID, AuthTime: f.AuthTime, AMR: f.AMR, ACR: f.ACR,
+			ID: f.SessionID, AccountID: f.AccountID, AuthTime: f.AuthTime, AMR: f.AMR, ACR: f.ACR,
 			Created: f.Created, LastUsed: f.Created, Expires: f.Expires, IdleTimeout: f.Expires.Sub(f.Created),
 		}
 		st.Account.ID = f.AccountID
