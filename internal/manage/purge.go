@@ -11,14 +11,14 @@ import (
 const (
 	// purgeRound bounds one call of purge, so that keys are tended in between; the next round goes on.
 	purgeRound = time.Minute
-	// purgeSlice is how long one transaction may keep callers waiting; its commit is shared with theirs.
+	// purgeSlice is how long one transaction may keep callers waiting, its commit included.
 	purgeSlice = 10 * time.Millisecond
 	// The limit of a transaction begins low and follows the time that it takes. PostgreSQL gets that many
 	// statements at once.
 	purgeFirst, purgeLeast, purgeMost = 32, 4, 2000
 	// The share of the time that purging takes grows with the age of what is overdue.
 	purgeShare, purgeMostShare = 0.1, 0.5
-	purgeSoon, purgeLate       = 10 * time.Minute, 2 * time.Hour
+	purgeSoon, purgeLate       = 10 * time.Minute, 40 * time.Minute
 )
 
 // purge deletes the rows that had expired at now, in short transactions with pauses between them.

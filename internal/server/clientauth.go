@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -82,8 +83,10 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 		err = s.checkChain(c, chain)
 	case oauth.AuthSelfSignedTLS:
 		err = s.checkSelfSigned(r.Context(), c, chain)
-	default:
+	case oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT:
 		a.spends, err = s.checkAssertion(r, c, p.assertion)
+	default:
+		err = fmt.Errorf("client authentication by %q is not implemented", a.method)
 	}
 	if err != nil {
 		return authenticated{}, errClient.Because(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -134,8 +135,11 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 		view = web.SelectAccount{
 			Flow: sealed, Client: v.client.DisplayName(), User: st.Account.Username, Subject: st.Account.ID.String(), Target: v.redirect,
 		}
-	default:
+	case step == oauth.StepAuthenticate:
 		view = v.signInPage(sealed, v.flow.Request.LoginHint)
+	default:
+		web.WriteErrorPage(w, s.Logger, oauth.Internal(fmt.Errorf("no page shows step %d", step)))
+		return
 	}
 	web.WritePage(w, s.Logger, http.StatusOK, v.frame(), view)
 }
@@ -185,20 +189,27 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v *visit, st *oa
 	switch v.flow.Ending {
 	case oauth.EndDone:
 		s.finishWindow(w, v, st)
-		return
 	case oauth.EndRedirect:
 		s.finishAuthorization(w, r, v, st)
-		return
 	case oauth.EndDevice:
 		s.finishDevice(w, r, v, st)
-		return
 	case oauth.EndResolve:
 		s.finishResolve(w, v, st)
-		return
 	case oauth.EndClose:
 		s.finishClose(w)
-		return
+	case oauth.EndMessage:
+		s.finishMessage(w, r, v, st)
+	default:
+		web.WriteErrorPage(w, s.Logger, unknownEnding(v.flow.Ending))
 	}
+}
+
+func unknownEnding(e oauth.Ending) *oauth.Error {
+	return oauth.Internal(fmt.Errorf("a flow cannot end as %v", e))
+}
+
+// finishMessage answers the page that framed or opened this one.
+func (s *Server) finishMessage(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing) {
 	if !v.flow.Framed && v.flow.Ticket != "" {
 		s.handOver(w, v, st)
 		return

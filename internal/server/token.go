@@ -52,8 +52,9 @@ func (s *Server) answerToken(w http.ResponseWriter, r *http.Request) (*oauth.Tok
 		return nil, err
 	}
 	capability, known := oauth.GrantCapability[grantType]
+	redeem := redeemers[grantType]
 	switch {
-	case !known:
+	case !known || redeem == nil:
 		return nil, oauth.Errorf(oauth.UnsupportedGrantType, "This grant_type is not supported here.")
 	case !mayUse(snap, caller.client, capability):
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "This needs the capability %s, of the client %s and of the token service profile.", capability, caller.client.ID)
@@ -62,18 +63,16 @@ func (s *Server) answerToken(w http.ResponseWriter, r *http.Request) (*oauth.Tok
 	if err := s.prove(w, q, caller.certificate); err != nil {
 		return nil, err
 	}
-	switch grantType {
-	case oauth.GrantCode:
-		return s.redeemCode(q)
-	case oauth.GrantRefresh:
-		return s.refreshTokens(q)
-	case oauth.GrantDevice:
-		return s.redeemDevice(q)
-	case oauth.GrantTokenExchange:
-		return s.exchange(q)
-	default:
-		return s.clientCredentials(q)
-	}
+	return redeem(s, q)
+}
+
+// redeemers answer the grant types of oauth.GrantCapability. One that is missing here is not supported.
+var redeemers = map[oauth.GrantType]func(*Server, *tokenRequest) (*oauth.TokenResponse, *oauth.Error){
+	oauth.GrantCode:              (*Server).redeemCode,
+	oauth.GrantRefresh:           (*Server).refreshTokens,
+	oauth.GrantClientCredentials: (*Server).clientCredentials,
+	oauth.GrantDevice:            (*Server).redeemDevice,
+	oauth.GrantTokenExchange:     (*Server).exchange,
 }
 
 // mayUse demands the capability. A code that came with other answers was asked for by the capability hybrid.

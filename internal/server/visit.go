@@ -63,8 +63,10 @@ func (s *Server) revisit(ctx context.Context, f oauth.Flow) (*visit, *oauth.Erro
 		err = v.checkRedirect()
 	case oauth.EndDevice:
 		err = v.checkDevice()
-	default:
+	case oauth.EndMessage, oauth.EndDone, oauth.EndResolve:
 		err = v.checkAssisted()
+	default:
+		err = unknownEnding(f.Ending)
 	}
 	return v, err
 }

@@ -466,7 +466,7 @@ type Purged struct {
 	More bool
 	// Overdue is how long before the call the oldest of them had expired.
 	Overdue time.Duration
-	// Took is how long the transaction kept others from writing, without its commit, which it may share.
+	// Took is how long the transaction kept others from writing, with its commit, which it may share.
 	Took time.Duration
 	// Alone tells that nothing else was written since the last call, as far as is known; false where several
 	// nodes may share the database.

@@ -22,9 +22,11 @@ type sqliteCheckpointer struct {
 }
 
 const (
-	// checkpointRows is how many changed rows wake the checkpointer. A row changes about five pages, so
-	// the log stays near 20 MB; pages that change again and again are copied once.
-	checkpointRows = 1000
+	// checkpointRows is how many changed rows wake the checkpointer. A row changes about five pages, so it
+	// forces about 4 MB to disk at a time: commits that wait for the same disk never wait behind more.
+	checkpointRows = 100
+	// restartPages is how long the log becomes, in pages, before it begins again (20 MB).
+	restartPages = 5000
 	// checkpointRounds bounds the rounds beside the writer; each one leaves less for the next.
 	checkpointRounds = 4
 	// lastPages is what may be left to copy while the writer waits. More than blockedPages are left only
@@ -73,7 +75,8 @@ func (c *sqliteCheckpointer) loop() {
 	}
 }
 
-// checkpoint copies the log and begins it anew; it tells whether it came to that.
+// checkpoint copies the log and, where it is long, begins it again. It returns false where a reader or an error
+// was in the way.
 func (c *sqliteCheckpointer) checkpoint() bool {
 	copied := 0
 	for range checkpointRounds {
@@ -88,6 +91,9 @@ func (c *sqliteCheckpointer) checkpoint() bool {
 					"bytes", size)
 			}
 			return false
+		}
+		if p.pages < restartPages {
+			return true
 		}
 		few := p.pages-copied <= lastPages
 		if copied = p.copied; few {
