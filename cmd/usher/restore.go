@@ -172,6 +172,9 @@ func (r *restoring) open(ctx context.Context, url string, do func(*manage.Manage
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
+	if err := agrees(ctx, opened); err != nil {
+		return err
+	}
 	return do(&manage.Manager{
 		Store: opened, Master: r.master, Now: clock.Wall, Rand: rand.Reader, Actor: actor(), Role: oauth.RoleAdmin,
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
@@ -308,6 +311,34 @@ func TestTheDocumentedRestoreOfSQLite(t *testing.T) {
 	out, err := exec.Command("usher", "restore", m.path("backups/usher/usher.db"), "--yes", "--config", m.path("etc/usher.yaml")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "stop every one of them first") {
 		t.Errorf("restoring under a running server: %s, %v", out, err)
+	}
+}
+
+// TestRestoreNeedsARightClock: it makes keys, whose times are stored. The database's clock is replaced by one that is two
+// hours ahead.
+func TestRestoreNeedsARightClock(t *testing.T) {
+	database, err := storetest.CreateDatabase(t.Context(), storetest.Postgres(t), "usher_clock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMachine(t, func(string) string { return database })
+	conn, err := pgx.Connect(t.Context(), database)
+	m.must(err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+		AS $$ SELECT pg_catalog.clock_timestamp() + interval '2 hours' $$`)
+	m.must(err)
+	keys := func() (ids string) {
+		m.must(conn.QueryRow(t.Context(), "SELECT string_agg(id, ' ' ORDER BY id) FROM wrapped_key").Scan(&ids))
+		return ids
+	}
+	before := keys()
+	cmd := exec.Command("usher", "restore", "--after-copy", "--yes", "--config", m.path("etc/usher.yaml"),
+		"--database", database+"&search_path=public,pg_catalog")
+	cmd.Env = m.env
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "clock") || keys() != before {
+		t.Errorf("restoring by a wrong clock: %s, %v", out, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
+	"github.com/usher-id/usher/internal/token"
 )
 
 // sayAgain is how often the log repeats that the clock is wrong.
@@ -29,17 +30,22 @@ func (s *Server) pulse(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.horizon.Store(&p.Horizon)
+	s.learn(p.Horizon)
 	if now := s.Now(); v.Trust.Serves() && p.Horizon.Upto.After(now) {
 		m := &manage.Manager{Store: s.Store, Master: s.Master, Now: s.Now, Rand: rand.Reader, Actor: "system"}
 		if err := m.BeginEpoch(ctx, s.Logger, now); err != nil {
 			return 0, err
 		}
-		p, err = s.Store.Pulse(ctx)
-		s.horizon.Store(&p.Horizon)
+		if p, err = s.Store.Pulse(ctx); err != nil {
+			return 0, err
+		}
+		s.learn(p.Horizon)
 	}
-	return p.Revision, err
+	return p.Revision, nil
 }
+
+// learn takes a copy: requests read it meanwhile.
+func (s *Server) learn(h token.Horizon) { s.horizon.Store(&h) }
 
 // checkClock refuses to start with a clock that is off the database's: whoever starts a node can set it.
 func (s *Server) checkClock(ctx context.Context) error {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -241,6 +242,34 @@ func TestNothingComesBackWhenAClockThatWasAheadIsSetRight(t *testing.T) {
 		w.wantActive(fresh, false)
 		w.wantActive(w.browser().signIn("client_id", "app").token(), true)
 	})
+}
+
+// failing fails from the second look on.
+type failing struct {
+	store.Store
+	looks int
+}
+
+func (f *failing) Pulse(ctx context.Context) (store.Pulse, error) {
+	if f.looks++; f.looks > 1 {
+		return store.Pulse{}, store.ErrUnavailable
+	}
+	return f.Store.Pulse(ctx)
+}
+
+// A database that goes away right after a new epoch began does not make a node forget the horizon: until the next look
+// it would take what was revoked for good.
+func TestTheHorizonOutlastsADatabaseThatGoesAway(t *testing.T) {
+	w := newWorld(t)
+	upto := w.clock.Now().Add(time.Hour).Truncate(time.Millisecond)
+	w.must(w.store.RaiseHorizon(t.Context(), upto))
+	w.server.Store = &failing{Store: w.store}
+	if _, err := w.server.pulse(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	if got := w.server.horizon.Load().Of(0); !got.Equal(upto) {
+		t.Errorf("the horizon is %v, want %v", got, upto)
+	}
 }
 
 // A clock that is behind what was purged is believed after an hour, but corrects nothing: what lies in its future

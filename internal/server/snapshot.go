@@ -42,21 +42,36 @@ type known struct {
 
 // renewal is the state of renewing the snapshot.
 type renewal struct {
-	reading sync.Mutex
+	reading chan struct{} // holds one value while the snapshot is read
 	mu      sync.Mutex
 	last    time.Time // of the last read that an unknown key caused
 }
 
 // refresh puts the newest configuration in force, one at a time, so that no older one follows a newer.
 func (s *Server) refresh(ctx context.Context) error {
-	s.renewal.reading.Lock()
-	defer s.renewal.reading.Unlock()
+	if err := s.renewal.begin(ctx); err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	defer func() { <-s.renewal.reading }()
 	next, err := s.nextSnapshot(ctx)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
 	s.current.Store(next)
 	return nil
+}
+
+// begin waits for whoever reads the snapshot, as long as a request may wait for the database: if it hangs,
+// those who come later do not each wait for those before them.
+func (r *renewal) begin(ctx context.Context) error {
+	ctx, done := store.Bounded(ctx)
+	defer done()
+	select {
+	case r.reading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+	}
 }
 
 // nextSnapshot reads what changed since the current snapshot, or everything where that is not known.
@@ -73,6 +88,10 @@ func (s *Server) nextSnapshot(ctx context.Context) (*snapshot, error) {
 	loaded, err := s.Store.Load(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if current := s.current.Load(); current != nil && loaded.Revision < current.revision {
+		s.Logger.Error("the database went back to an older state: sessions and tokens that had ended may be good again; "+
+			"if it was restored, run 'usher restore --after-copy'", "revision", loaded.Revision, "was", current.revision)
 	}
 	none := &snapshot{clients: make(map[string]known, len(loaded.Clients)), literal: map[string][]string{}}
 	return s.updated(none, store.Update{Revision: loaded.Revision, Clients: loaded.Clients, Settings: &loaded})

@@ -1,10 +1,14 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,6 +160,64 @@ func TestASnapshotFollowedByChangesIsThatOfAFullRead(t *testing.T) {
 				t.Fatalf("seed %d, step %d changed what a request holds:\n%s", seed, step, diff)
 			}
 		}
+	}
+}
+
+// hanging answers which revision there is, and nothing more.
+type hanging struct{ store.Store }
+
+func (hanging) LoadSince(ctx context.Context, _ int64) (store.Update, bool, error) {
+	ctx, done := store.Bounded(ctx)
+	defer done()
+	<-ctx.Done()
+	return store.Update{}, false, store.ErrUnavailable
+}
+
+// TestRequestsDoNotQueueForASnapshot: where the database hangs while one of them reads it, the others do not
+// each wait for those before them.
+func TestRequestsDoNotQueueForASnapshot(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.store.PutClient(t.Context(), oauth.Client{ID: "one"}, 0, noAudit))
+	w.server.Store = hanging{w.store}
+	const callers, left = 50, 200 * time.Millisecond
+	answers := make(chan error, callers)
+	for range callers {
+		ctx := store.WithBudget(t.Context())
+		store.BudgetOf(ctx).Spend(store.RequestLimit - left)
+		go func() { answers <- w.server.refreshIfChanged(ctx) }()
+	}
+	limit := time.After(callers * left / 2)
+	for range callers {
+		select {
+		case err := <-answers:
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("got %v", err)
+			}
+		case <-limit:
+			t.Fatal("they wait for each other")
+		}
+	}
+}
+
+// TestTheLogSaysThatTheDatabaseWentBack: what the node knows is newer than what the database has.
+func TestTheLogSaysThatTheDatabaseWentBack(t *testing.T) {
+	w := newWorld(t)
+	var log strings.Builder
+	w.server.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	w.must(w.store.PutClient(t.Context(), oauth.Client{ID: "one"}, 0, noAudit))
+	w.must(w.server.refreshIfChanged(t.Context()))
+	if log.Len() > 0 {
+		t.Errorf("the log says %s", log.String())
+	}
+	ahead := *w.server.current.Load()
+	ahead.revision += 10
+	w.server.current.Store(&ahead)
+	w.must(w.server.refreshIfChanged(t.Context()))
+	if !strings.Contains(log.String(), "usher restore --after-copy") {
+		t.Errorf("the log says %q", log.String())
+	}
+	if got := w.server.current.Load().revision; got != ahead.revision-10 {
+		t.Errorf("revision %d", got)
 	}
 }
 

@@ -43,3 +43,23 @@ func (b *Budget) Left() time.Duration { return time.Duration(b.left.Load()) }
 
 // Spend takes from the budget what a call has waited.
 func (b *Budget) Spend(d time.Duration) { b.left.Add(-int64(d)) }
+
+// Bounded gives a wait its deadline: the context's own, or what is left of the request's budget, or
+// RequestLimit. done takes from the budget what was spent.
+func Bounded(ctx context.Context) (limited context.Context, done func()) {
+	limit, budget := RequestLimit, BudgetOf(ctx)
+	if budget != nil {
+		limit = min(limit, budget.Left())
+	} else if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	if budget == nil {
+		return limited, cancel
+	}
+	began := time.Now()
+	return limited, func() {
+		cancel()
+		budget.Spend(time.Since(began))
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -41,7 +40,7 @@ type Copied struct {
 // Backup copies a database as it is at one moment, while others read and write it. It reads in one transaction, so commits of other processes neither disturb it nor wait for it; until it ends the
 // write-ahead log cannot begin again and grows. The copy takes its name when it is whole and on disk.
 func Backup(ctx context.Context, o BackupOptions) (made Copied, err error) {
-	source, err := filepath.Abs(o.Database)
+	source, err := withoutLinks(o.Database)
 	if err != nil {
 		return made, err
 	}
@@ -85,16 +84,11 @@ func checkTarget(source, file string, force bool) error {
 		return fmt.Errorf("%q is not the name of a file", file)
 	}
 	for _, name := range []string{file, file + partialSuffix} {
-		info, err := os.Stat(name)
-		if err != nil {
-			continue // it does not exist, or creating it tells why it cannot be
+		if belongsTo(source, name) {
+			return fmt.Errorf("%s belongs to the database itself: name another file", name)
 		}
-		for _, suffix := range databaseFiles {
-			if own, err := os.Stat(source + suffix); err == nil && os.SameFile(own, info) {
-				return fmt.Errorf("%s belongs to the database itself: name another file", name)
-			}
-		}
-		if !info.Mode().IsRegular() {
+		// Where it does not exist, creating it tells why it cannot be.
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 			return fmt.Errorf("%s is not a file: name another", name)
 		}
 	}
@@ -103,9 +97,6 @@ func checkTarget(source, file string, force bool) error {
 	}
 	return nil
 }
-
-// databaseFiles are the ends of the names of all files that a database may consist of.
-var databaseFiles = []string{"", "-wal", "-shm", "-journal"}
 
 // openToRead opens a database that others may be using. Where this user may write to it, SQLite tidies the log up when
 // the last connection closes; a connection that may only read would leave an empty one behind.

@@ -152,13 +152,17 @@ func checkSeal(ctx context.Context, f *os.File, size int64) error {
 		pageSize = 1 << 16
 	}
 	pages := pageSize * int64(binary.BigEndian.Uint32(header[28:]))
-	if size < pages {
+	switch behind := size - pages; {
+	case pageSize == 0:
+		return errors.New("it is damaged: its pages have no size")
+	case behind < 0:
 		return fmt.Errorf("it is incomplete: %d of %d bytes", size, pages)
+	case behind%pageSize == 0:
+		return nil // by another tool
+	case behind != int64(sealSize):
+		return errors.New("it is damaged: its checksum is not complete")
 	}
-	seal := make([]byte, size-pages)
-	if len(seal) != sealSize {
-		return nil
-	}
+	seal := make([]byte, sealSize)
 	if _, err := f.ReadAt(seal, pages); err != nil {
 		return err
 	}

@@ -18,6 +18,42 @@ type partial struct {
 // partialSuffix names a file that is not whole. What a killed process left of that name, the next one overwrites.
 const partialSuffix = ".partial"
 
+// databaseFiles are the ends of the names of all files that a database may consist of.
+var databaseFiles = []string{"", "-wal", "-shm", "-journal"}
+
+// belongsTo tells whether a file is one of a database, or of the copy that a restore makes beside it.
+// SQLite would take one of such a name for its own, so the name alone is enough: a log, for example,
+// is there only while the database is in use. The database's path is free of links.
+func belongsTo(database, file string) bool {
+	name, err := withoutLinks(filepath.Dir(file))
+	if err == nil {
+		name = filepath.Join(name, filepath.Base(file))
+	}
+	info, err := os.Stat(file)
+	for _, base := range []string{database, database + partialSuffix} {
+		for _, suffix := range databaseFiles {
+			own, errOwn := os.Stat(base + suffix)
+			if base+suffix == name || err == nil && errOwn == nil && os.SameFile(own, info) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// withoutLinks is the absolute path of a file, which need not exist, free of symbolic links.
+func withoutLinks(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return real, err
+}
+
 // createPartial makes the file that becomes path, for its owner alone to read. One process at a time does.
 func createPartial(path string) (*partial, error) {
 	path, err := filepath.Abs(path)

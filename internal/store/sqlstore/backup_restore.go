@@ -30,19 +30,16 @@ var errInUse = errors.New("a server or another command has the database open: st
 // PrepareRestore copies a backup beside the database and checks the copy. The database need not exist. Progress, if
 // there, hears of bytes that were copied, of all there are.
 func PrepareRestore(ctx context.Context, database, file string, progress func(done, total int64)) (*Restoring, error) {
-	target, err := filepath.Abs(database)
+	// What is behind a link is replaced and not the link, and the log of a copy lies beside the copy.
+	target, err := withoutLinks(database)
+	if err == nil {
+		file, err = withoutLinks(file)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if target, err = followLinks(target); err != nil {
-		return nil, err
-	}
-	for _, suffix := range databaseFiles {
-		own, err1 := os.Stat(target + suffix)
-		info, err2 := os.Stat(file)
-		if err1 == nil && err2 == nil && os.SameFile(own, info) {
-			return nil, fmt.Errorf("%s belongs to the database itself: name its backup", file)
-		}
+	if belongsTo(target, file) {
+		return nil, fmt.Errorf("%s belongs to the database itself: name its backup", file)
 	}
 	_, err = os.Lstat(target)
 	r := &Restoring{target: target, replaces: err == nil, unlock: func() {}}
@@ -51,15 +48,6 @@ func PrepareRestore(ctx context.Context, database, file string, progress func(do
 		return nil, err
 	}
 	return r, nil
-}
-
-// followLinks finds the file behind symbolic links, so that it is what is replaced and not the link.
-func followLinks(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return path, nil
-	}
-	return real, err
 }
 
 func (r *Restoring) prepare(ctx context.Context, file string, progress func(done, total int64)) error {

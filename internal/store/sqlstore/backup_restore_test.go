@@ -210,14 +210,12 @@ func TestRestoreRefuses(t *testing.T) {
 		}
 		return filepath.Join(dir, name)
 	}
-	flipped := bytes.Clone(whole)
-	flipped[len(flipped)/2] ^= 1
 	for _, tc := range []struct{ name, file, says string }{
 		{"none", filepath.Join(dir, "none"), "does not exist"},
 		{"a folder", dir, "not a file"},
 		{"empty", write("empty", nil), "empty"},
 		{"cut", write("cut", whole[:len(whole)/2]), "incomplete"},
-		{"changed", write("changed", flipped), "damaged"},
+		{"changed", write("changed", flipped(whole, len(whole)/2)), "damaged"},
 		{"text", write("text", bytes.Repeat([]byte("text "), 1000)), "not an SQLite database"},
 		{"the database", database, "belongs to the database itself"},
 	} {
@@ -237,6 +235,36 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if n := users(t, database); n != 1 {
 		t.Errorf("%d users", n)
+	}
+}
+
+// TestRestoreSparesItsSource: a restore writes its copy under a name beside the database. A backup that has this name
+// already is refused, and stays.
+func TestRestoreSparesItsSource(t *testing.T) {
+	database := newDatabase(t, "usher.db")
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.db")
+	backUp(t, database, good)
+	whole, err := os.ReadFile(good)
+	must(t, err)
+	own := database + partialSuffix
+	must(t, os.WriteFile(own, whole, 0o600))
+	hard, soft, folder := filepath.Join(dir, "hard"), filepath.Join(dir, "soft"), filepath.Join(dir, "folder")
+	must(t, errors.Join(os.Link(own, hard), os.Symlink(own, soft), os.Symlink(filepath.Dir(own), folder)))
+	for _, file := range []string{own, hard, soft, filepath.Join(folder, filepath.Base(own)), own + "-wal"} {
+		if file == own+"-wal" {
+			must(t, os.Rename(own, file))
+		}
+		r, err := PrepareRestore(t.Context(), database, file, nil)
+		if err == nil {
+			r.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "belongs to the database itself") {
+			t.Errorf("%s: %v", file, err)
+		}
+		if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, whole) {
+			t.Fatalf("%s is changed: %d bytes, %v", file, len(now), err)
+		}
 	}
 }
 

@@ -200,6 +200,7 @@ func TestBackupRefuses(t *testing.T) {
 	if err := os.Symlink(path("elsewhere"), path("trap.partial")); err != nil {
 		t.Fatal(err)
 	}
+	folder := link("folder", filepath.Dir(database), os.Symlink)
 	for _, tc := range []struct{ name, database, file, says string }{
 		{"no folder", database, path("missing/b.db"), "does not exist: create it"},
 		{"a file as a folder", database, filepath.Join(write("plain", "x"), "b.db"), "does not exist: create it"},
@@ -210,6 +211,13 @@ func TestBackupRefuses(t *testing.T) {
 		{"the database", database, database, "belongs to the database itself"},
 		{"the database by a link", database, link("soft", database, os.Symlink), "belongs to the database itself"},
 		{"the database by another name", database, link("hard", database, os.Link), "belongs to the database itself"},
+		{"the log that the database will have", database, database + "-wal", "belongs to the database itself"},
+		{"its index", database, database + "-shm", "belongs to the database itself"},
+		{"its journal", database, database + "-journal", "belongs to the database itself"},
+		{"its log by a linked folder", database, filepath.Join(folder, "usher.db-wal"), "belongs to the database itself"},
+		{"its log, it by a link", path("soft"), database + "-wal", "belongs to the database itself"},
+		{"the copy that a restore makes", database, own, "belongs to the database itself"},
+		{"the log of that", database, own + "-wal", "belongs to the database itself"},
 		{"the database as the unfinished copy", database, strings.TrimSuffix(own, ".partial"), "belongs to the database itself"},
 		{"a link as the unfinished copy", database, path("trap"), "is a link"},
 		{"a file that exists", database, write("old.db", "old"), "--force"},
@@ -329,19 +337,34 @@ func TestEveryDamageIsFound(t *testing.T) {
 			t.Errorf("%s passes: %v", what, err)
 		}
 	}
-	for i := 0; i < len(whole)-sealSize; i += 997 {
-		flipped := bytes.Clone(whole)
-		flipped[i] ^= 0x10
-		check(fmt.Sprintf("byte %d", i), flipped)
+	for i := 0; i < len(whole); i += 997 {
+		check(fmt.Sprintf("byte %d", i), flipped(whole, i))
 	}
-	for _, n := range []int{0, 1, 15, 99, 4096, len(whole) / 2, len(whole) - sealSize - 1} {
+	for i := range 32 { // what the header says of itself
+		check(fmt.Sprintf("byte %d", i), flipped(whole, i))
+	}
+	for _, n := range []int{0, 1, 15, 99, 4096, len(whole) / 2, len(whole) - sealSize - 1,
+		len(whole) - sealSize + 1, len(whole) - 1} {
 		check(fmt.Sprintf("%d bytes", n), whole[:n])
 	}
+	noSize := bytes.Clone(whole)
+	copy(noSize[16:], "\x00\x00")
+	check("pages without a size", noSize)
+	onePage := bytes.Clone(whole)
+	copy(onePage[28:], "\x00\x00\x00\x01")
+	check("one page of many", onePage)
+	check("a byte behind the checksum", append(bytes.Clone(whole), 0))
 	random := make([]byte, 10_000)
 	rand.Read(random)
 	check("noise", random)
 	check("zeros", make([]byte, 100_000))
 	check("the beginning and zeros", append(bytes.Clone(whole[:5000]), make([]byte, len(whole)-5000)...))
+}
+
+func flipped(text []byte, i int) []byte {
+	text = bytes.Clone(text)
+	text[i] ^= 0x10
+	return text
 }
 
 // TestCopiesByHand: a copy of the file alone lacks what is in the log, which is told by the log beside it.
@@ -353,5 +376,14 @@ func TestCopiesByHand(t *testing.T) {
 	}
 	if _, err := CheckBackup(t.Context(), database); err == nil || !strings.Contains(err.Error(), "usher backup") {
 		t.Errorf("a database in use passes for a backup: %v", err)
+	}
+	link := filepath.Join(t.TempDir(), "link.db")
+	must(t, os.Symlink(database, link))
+	r, err := PrepareRestore(t.Context(), filepath.Join(t.TempDir(), "usher.db"), link, nil)
+	if err == nil {
+		r.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "usher backup") {
+		t.Errorf("by a link it passes for a backup: %v", err)
 	}
 }

@@ -46,6 +46,10 @@ const loadLimit = 15 * time.Second
 
 // Load reads the whole configuration at one revision.
 func (s *Store) Load(ctx context.Context) (store.Snapshot, error) {
+	// Whether the database answers at all is found out within the limit of every call.
+	if err := s.Ping(ctx); err != nil {
+		return store.Snapshot{}, err
+	}
 	ctx, cancel := patient(ctx, loadLimit)
 	defer cancel()
 	var clients []document

@@ -78,17 +78,21 @@ func (s schema) check(known int64) (current bool, err error) {
 	return s.version >= known, nil
 }
 
-// migrationPatience bounds how long a node waits for another one that migrates the same database.
-const migrationPatience = 30 * time.Second
+const (
+	// migrationPatience bounds how long a node waits for others: one that migrates the same database, or a
+	// session that keeps a table, as a dump does.
+	migrationPatience = 30 * time.Second
+	// migrationLimit bounds its own work. An index on a big table takes minutes.
+	migrationLimit = 30 * time.Minute
+)
 
 // migrate brings the schema up to date. Nodes that start at the same moment collide here: each migration
 // is a transaction, so one of them wins and the others, told so by an error that conflict knows, look
 // again. It needs no lock that only one of the databases has.
 func migrate(ctx context.Context, d dialect, db *stdsql.DB, read func(context.Context) (schema, error), conflict func(error) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
-	defer cancel()
+	deadline := time.Now().Add(migrationPatience)
 	for {
-		found, err := read(ctx)
+		found, err := lookAt(ctx, read)
 		if err != nil {
 			return err
 		}
@@ -101,12 +105,21 @@ func migrate(ctx context.Context, d dialect, db *stdsql.DB, read func(context.Co
 		if !conflict(err) {
 			return err
 		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("bringing the schema up to date: %w", err)
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("bringing the schema up to date: %w", err)
+			return ctx.Err()
 		case <-time.After(time.Duration(10+rand.IntN(90)) * time.Millisecond):
 		}
 	}
+}
+
+func lookAt(ctx context.Context, read func(context.Context) (schema, error)) (schema, error) {
+	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
+	defer cancel()
+	return read(ctx)
 }
 
 func up(ctx context.Context, d dialect, db *stdsql.DB) error {
@@ -119,6 +132,8 @@ func up(ctx context.Context, d dialect, db *stdsql.DB) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, migrationLimit)
+	defer cancel()
 	_, err = provider.Up(ctx)
 	return err
 }

@@ -53,7 +53,7 @@ func openPostgres(ctx context.Context, url string, stats *counters, log *slog.Lo
 	if err := e.dial.inspect(ctx); err != nil {
 		return nil, explainPostgres(err, url)
 	}
-	if err := migratePostgres(ctx, config.ConnConfig); err != nil {
+	if err := migratePostgres(ctx, config.ConnConfig, e.dial.unnamed.Load()); err != nil {
 		return nil, explainPostgres(err, url)
 	}
 	config.ShouldPing = noteIdle
@@ -72,34 +72,22 @@ func openPostgres(ctx context.Context, url string, stats *counters, log *slog.Lo
 	return e, nil
 }
 
-// bounded gives a call its deadline: the context's own, or what is left of the request's budget, or
-// callLimit. done takes from the budget what was spent.
-func bounded(ctx context.Context) (limited context.Context, done func()) {
-	limit, budget := callLimit, store.BudgetOf(ctx)
-	if budget != nil {
-		limit = min(limit, budget.Left())
-	} else if _, has := ctx.Deadline(); has {
-		return ctx, func() {}
-	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	if budget == nil {
-		return limited, cancel
-	}
-	began := time.Now()
-	return limited, func() {
-		cancel()
-		budget.Spend(time.Since(began))
-	}
-}
-
 // patient is for calls that are long by nature. The deadline is its own, whatever the request's budget.
 func patient(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(store.WithoutBudget(ctx), limit)
 }
 
-// migratePostgres migrates over a connection of its own, which ends with it.
-func migratePostgres(ctx context.Context, config *pgx.ConnConfig) error {
+// migrationLock is how long a migration waits for a table that others use, such as a dump. While it waits,
+// every request that needs the table waits behind it, so this is well below callLimit.
+const migrationLock = time.Second
+
+// migratePostgres migrates over a connection of its own, which ends with it. A pooler would refuse the
+// setting for the wait, or keep it for others.
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig, pooled bool) error {
 	config = config.Copy()
+	if !pooled {
+		config.RuntimeParams["lock_timeout"] = fmt.Sprint(migrationLock.Milliseconds())
+	}
 	// Each statement is parsed and run in one round trip: behind a pooler the next one may reach another connection.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
@@ -125,10 +113,10 @@ func postgresSchema(ctx context.Context, db *stdsql.DB) (found schema, err error
 }
 
 // postgresConflict tells whether another node was migrating at the same time: what it creates is there
-// already (42P07, 42710, 23505), or the two got into each other's way.
+// already (42P07, 42710, 23505), or the two got into each other's way, or a table is in use (55P03).
 func postgresConflict(err error) bool {
 	switch postgresCode(err) {
-	case "42P07", "42710", "42701", "23505", "XX000":
+	case "42P07", "42710", "42701", "23505", "55P03", "XX000":
 		return true
 	}
 	return mayRetry(err)
@@ -139,7 +127,7 @@ func (e *postgresEngine) read(ctx context.Context, s *statement, scan func(row),
 		return nil
 	}
 	e.stats.count(s)
-	ctx, done := bounded(ctx)
+	ctx, done := store.Bounded(ctx)
 	defer done()
 	return e.reads.run(ctx, []call{{s, args, scan}})
 }
@@ -159,7 +147,7 @@ func (e *postgresEngine) appending(ctx context.Context, verb func(tx) error) err
 	if err := verb(t); err != nil || len(t.calls) == 0 {
 		return err
 	}
-	ctx, done := bounded(ctx)
+	ctx, done := store.Bounded(ctx)
 	defer done()
 	return e.appends.run(ctx, t.calls)
 }
@@ -182,7 +170,7 @@ const retryLimit = 50
 
 // retry runs the verb until it is not undone for reasons that have nothing to do with it.
 func (e *postgresEngine) retry(ctx context.Context, begin string, verb func(tx) error) error {
-	ctx, done := bounded(ctx)
+	ctx, done := store.Bounded(ctx)
 	defer done()
 	stale := 0
 	for attempt := 1; ; attempt++ {
@@ -290,7 +278,7 @@ func (e *postgresEngine) drop(conn *pgxpool.Conn) {
 // setDeadline bounds all that happens on the connection until clearDeadline. It costs nothing, while
 // watching the context would cost a goroutine a statement.
 func setDeadline(ctx context.Context, conn *pgx.Conn) {
-	at, _ := ctx.Deadline() // bounded has seen to it that there is one
+	at, _ := ctx.Deadline() // Bounded has seen to it that there is one
 	conn.PgConn().Conn().SetDeadline(at)
 }
 

@@ -36,6 +36,9 @@ func postgresConfig(databaseURL string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the URL is not understood: %s", oneLine(err))
 	}
+	if config.HealthCheckPeriod <= 0 {
+		return nil, errors.New("pool_health_check_period has to be more than 0, such as 1m")
+	}
 	cc := config.ConnConfig
 	if _, named := cc.RuntimeParams["application_name"]; !named {
 		cc.RuntimeParams["application_name"] = "usher"
@@ -114,6 +117,9 @@ func (d *dialer) inspect(ctx context.Context) error {
 	// A pooler answers with a process ID of its own making.
 	if backend != fmt.Sprint(conn.PgConn().PID()) {
 		d.unnamed.Store(true)
+		if err := hasTransactions(ctx, conn); err != nil {
+			return err
+		}
 	}
 	asText := d.config.DefaultQueryExecMode == pgx.QueryExecModeExec || d.config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
 	switch {
@@ -123,6 +129,20 @@ func (d *dialer) inspect(ctx context.Context) error {
 		return errors.New("standard_conforming_strings is off: usher needs it on; take the setting out of the URL, or set it to on")
 	case asText && digits[0] != '1' && digits[0] != '2' && digits[0] != '3':
 		return errors.New("extra_float_digits is " + digits + ", which rounds numbers: set it to 1")
+	}
+	return nil
+}
+
+// hasTransactions refuses a pooler that gives each statement another connection.
+func hasTransactions(ctx context.Context, conn *pgx.Conn) error {
+	for _, statement := range []string{"BEGIN", "SELECT 1", "ROLLBACK"} {
+		_, err := conn.Exec(ctx, statement)
+		if postgresCode(err) == "08P01" { // protocol_violation, as PgBouncer calls it
+			return fmt.Errorf("the pooler has no transactions: set its pool_mode to transaction or session (%s)", oneLine(err))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func isAway(err error) bool {
 		return false
 	}
 	switch postgresCode(err) {
-	case "40001", "40P01", "55P03", "57014":
+	case "25P04", "40001", "40P01", "55P03", "57014":
 		return false
 	}
 	return true
@@ -61,6 +61,7 @@ var troubles = map[string]string{
 	"08":    "connection lost",
 	"25006": "read-only",
 	"25P03": "connection lost", // idle_in_transaction_session_timeout
+	"25P04": "overloaded",      // transaction_timeout
 	"40003": "connection lost", // statement_completion_unknown
 	"40001": "overloaded",      // only after many attempts
 	"40P01": "overloaded",
@@ -117,6 +118,8 @@ func explainPostgres(err error, databaseURL string) error {
 		return fmt.Errorf("the user may not create tables: grant it CREATE on the schema (%s)", text)
 	case "25006":
 		return fmt.Errorf("it is read-only: connect to the primary, or set default_transaction_read_only to off (%s)", text)
+	case "55P03":
+		return fmt.Errorf("another session keeps a table that is to change: wait until it ends, such as a dump (%s)", text)
 	case "53300":
 		return fmt.Errorf("it has no connection left: raise max_connections, or lower pool_max_conns in the URL (%s)", text)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/storetest"
 )
@@ -246,6 +247,33 @@ func TestLockedRow(t *testing.T) {
 	recovers(t, s)
 }
 
+// TestEndingWhatWasRestoredTakesItsTime: millions of rows are deleted in one transaction, which takes
+// longer than a request may.
+func TestEndingWhatWasRestoredTakesItsTime(t *testing.T) {
+	database := postgresURL(t)
+	s := openURL(t, database)
+	must(t, s.Bootstrap(t.Context(), oauth.DefaultProfile(), nil))
+	conn, err := pgx.Connect(t.Context(), database)
+	must(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE session IN SHARE MODE")
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.EndRestored(t.Context(), nil, time.Now(), store.Audit{})
+		ended <- err
+	}()
+	until(t, func() bool {
+		waits := false
+		must(t, conn.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+			AND clock_timestamp() - query_start > $1 * interval '1 s'`, (callLimit+time.Second/2).Seconds()).Scan(&waits))
+		return waits || len(ended) > 0
+	})
+	_, err = conn.Exec(t.Context(), "ROLLBACK")
+	must(t, err)
+	must(t, <-ended)
+}
+
 // TestBudget: the calls of one request share one limit, and other waits do not count.
 func TestBudget(t *testing.T) {
 	proxy := storetest.NewProxy(t, postgresURL(t))
@@ -256,6 +284,9 @@ func TestBudget(t *testing.T) {
 	for range 3 {
 		unserved(t, began, s.Ping(ctx))
 		unserved(t, began, s.Writable(ctx))
+	}
+	if _, err := s.Load(ctx); true {
+		unserved(t, began, err)
 	}
 	if left := store.BudgetOf(ctx).Left(); left > 0 {
 		t.Errorf("%s are left", left)

@@ -35,6 +35,16 @@ func TestPgBouncer(t *testing.T) {
 	})
 }
 
+// TestPoolerWithoutTransactions is refused by name, whether the schema is there or not.
+func TestPoolerWithoutTransactions(t *testing.T) {
+	url := postgresURL(t)
+	pooled := storetest.PgBouncer(t, url, "statement")
+	for range 2 {
+		openError(t, pooled, "set its pool_mode to transaction or session")
+		openURL(t, url)
+	}
+}
+
 // TestPoolerFoundLate: a pooler that was not there at the start is found by the first error, which no
 // caller sees.
 func TestPoolerFoundLate(t *testing.T) {
@@ -65,6 +75,8 @@ func TestPostgresParameters(t *testing.T) {
 		"standard_conforming_strings=off":                                  "standard_conforming_strings is off",
 		"extra_float_digits=-5&default_query_exec_mode=exec":               "extra_float_digits is -5",
 		"default_query_exec_mode=fastest":                                  "not understood",
+		"pool_health_check_period=0s":                                      "pool_health_check_period has to be more than 0",
+		"pool_health_check_period=-1m":                                     "pool_health_check_period has to be more than 0",
 		"target_session_attrs=standby":                                     "target_session_attrs=standby",
 		"target_session_attrs=prefer-standby":                              "target_session_attrs=read-write",
 		"target_session_attrs=read-only":                                   "target_session_attrs=read-write",

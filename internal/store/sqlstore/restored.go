@@ -20,9 +20,18 @@ var (
 	deleteEveryDevice     = sql(`DELETE FROM device_request`)
 )
 
+// restoredLimit is enough for hundreds of millions of rows.
+const restoredLimit = 30 * time.Minute
+
 // EndRestored replaces every key and ends all that a restored database would revive.
 func (s *Store) EndRestored(ctx context.Context, keys []token.WrappedKey, now time.Time, a store.Audit) (store.Restored, error) {
 	var n store.Restored
+	// Whether the database answers at all is found out within the limit of every call.
+	if err := s.Ping(ctx); err != nil {
+		return n, err
+	}
+	ctx, cancel := patient(ctx, restoredLimit)
+	defer cancel()
 	err := s.db.write(ctx, func(t tx) (err error) {
 		t.do(raiseRevisionTo, millis(now))
 		for _, step := range []struct {

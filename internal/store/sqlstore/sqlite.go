@@ -196,7 +196,8 @@ func (e *sqliteEngine) appending(ctx context.Context, verb func(tx) error) error
 }
 
 func (e *sqliteEngine) writable(ctx context.Context) error {
-	if err := e.write(ctx, writeProbe); err != nil {
+	// As a request, the probe does not wait for a disk that hangs.
+	if err := e.write(store.WithBudget(ctx), writeProbe); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return nil

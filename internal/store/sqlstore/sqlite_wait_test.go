@@ -336,6 +336,33 @@ func TestARequestDoesNotWaitForAHungDisk(t *testing.T) {
 	}
 }
 
+// TestReadinessDoesNotWaitForAHungDisk: the probe is in the batch that hangs, and is no request.
+func TestReadinessDoesNotWaitForAHungDisk(t *testing.T) {
+	s := openURL(t, sqliteURL(t))
+	begun, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	waiting := s.db.(*sqliteEngine).writer.jobs.items
+	go s.db.write(t.Context(), func(tx) error {
+		close(begun)
+		eventually(t, "a hung verb and the probe wait", 5*time.Second, func() bool { return len(waiting) == 2 })
+		return nil
+	})
+	<-begun
+	go s.db.write(t.Context(), func(tx) error { <-release; return nil })
+	answer := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	go func() { answer <- s.Writable(ctx) }()
+	select {
+	case err := <-answer:
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for ever")
+	}
+}
+
 // What could not be taken back alone is not committed with the others.
 func TestAVerbWithoutItsSavepointTakesAllBack(t *testing.T) {
 	s := openURL(t, sqliteURL(t))

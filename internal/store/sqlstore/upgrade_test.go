@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	stdsql "database/sql"
 	"strings"
 	"sync"
@@ -42,6 +43,45 @@ func TestUpgrade(t *testing.T) {
 func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *stdsql.DB) {
 	id := firstSchema(t, d, name, db)
 	testUpgraded(t, url, id)
+}
+
+// TestMigrationBesideADump: a dump keeps every table until it ends. A migration that waits for one of them lets
+// the requests of other nodes pass in between.
+func TestMigrationBesideADump(t *testing.T) {
+	url := storetest.Postgres(t)
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	firstSchema(t, postgresDialect, goose.DialectPostgres, stdlib.OpenDB(*config))
+	dump, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer dump.Close(context.Background())
+	_, err = dump.Exec(t.Context(), "BEGIN; LOCK TABLE account IN ACCESS SHARE MODE")
+	must(t, err)
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(t.Context(), Options{URL: url})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	other, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer other.Close(context.Background())
+	for range 3 {
+		until(t, func() (waits bool) {
+			must(t, other.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_locks
+				WHERE relation = 'account'::regclass AND NOT granted`).Scan(&waits))
+			return waits
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), callLimit)
+		_, err = other.Exec(ctx, "SELECT id FROM account")
+		cancel()
+		must(t, err)
+	}
+	_, err = dump.Exec(t.Context(), "ROLLBACK")
+	must(t, err)
+	must(t, <-opened)
 }
 
 // older makes a database of the first schema.
