@@ -261,12 +261,17 @@ func (e *postgresEngine) giveBack(conn *pgxpool.Conn, err error) {
 	if losesStatements(err) && !e.dial.unnamed.Swap(true) {
 		e.log.Info("a pooler is between usher and PostgreSQL: statements are sent without names from now on")
 	}
-	if conn.Conn().IsClosed() || isStale(err) || isAway(err) {
+	switch {
+	case isLate(err):
+		// It may have waited for a row that another session holds. If the way to the database is dead, the
+		// others show it by themselves: they have to answer before they are used.
+		closeNow(conn.Hijack())
+	case conn.Conn().IsClosed() || isStale(err) || isAway(err):
 		e.drop(conn)
-		return
+	default:
+		clearDeadline(conn.Conn())
+		conn.Release()
 	}
-	clearDeadline(conn.Conn())
-	conn.Release()
 }
 
 // drop throws a connection away, and all that are idle. Its place in the pool is free at once.

@@ -75,6 +75,13 @@ var troubles = map[string]string{
 	"58":    "input/output error",
 }
 
+// isLate tells whether the time was over before an answer came.
+func isLate(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &network) && network.Timeout()
+}
+
 // unavailable makes an error of the driver a store.ErrUnavailable where it is about the database and not
 // about what was asked: lost says that the connection is gone.
 func unavailable(err error, lost bool) error {
@@ -87,12 +94,11 @@ func unavailable(err error, lost bool) error {
 		why = troubles[code[:2]]
 	}
 	var connecting *pgconn.ConnectError
-	var network net.Error
 	switch {
 	case why != "":
 	case errors.As(err, &connecting):
 		why = "cannot be reached"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case isLate(err):
 		why = "does not answer"
 	case lost && code == "":
 		why = "connection lost"

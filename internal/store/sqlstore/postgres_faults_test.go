@@ -241,6 +241,14 @@ func TestLockedRow(t *testing.T) {
 		use(t, s)
 	}
 	unserved(t, began, <-waiting)
+	pool := s.db.(*postgresEngine).pool
+	made := pool.Stat().NewConnsCount()
+	for range 20 {
+		use(t, s)
+	}
+	if more := pool.Stat().NewConnsCount() - made; more > 0 {
+		t.Errorf("the one that waited cost %d other connections", more)
+	}
 	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
