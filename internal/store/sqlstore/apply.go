@@ -25,7 +25,15 @@ func (s *Store) Apply(ctx context.Context, changes store.Changeset) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := patient(ctx, callLimit+time.Duration(len(changes.Clients))*perClient)
+	limit := callLimit + time.Duration(len(changes.Clients))*perClient
+	much, err := s.endsMuch(ctx, endedBy(changes)...)
+	if err != nil {
+		return err
+	}
+	if much {
+		limit = endingLimit
+	}
+	ctx, cancel := patient(ctx, limit)
 	defer cancel()
 	return s.db.write(ctx, func(t tx) error {
 		made := 0

@@ -140,7 +140,11 @@ func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a stor
 	if err != nil {
 		return err
 	}
-	return s.db.write(ctx, func(t tx) error {
+	write := s.db.write
+	if c.Disabled {
+		write = func(ctx context.Context, verb func(tx) error) error { return s.writeEnding(ctx, c.ID, verb) }
+	}
+	return write(ctx, func(t tx) error {
 		put, found := false, false
 		t.do(raiseRevision)
 		recordRevision(t, configChange{clientChange, c.ID})
@@ -161,7 +165,7 @@ func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a stor
 
 // RemoveClient ends everything of the client.
 func (s *Store) RemoveClient(ctx context.Context, clientID string, a store.Audit) error {
-	return s.db.write(ctx, func(t tx) error {
+	return s.writeEnding(ctx, clientID, func(t tx) error {
 		found := false
 		t.do(raiseRevision)
 		recordRevision(t, configChange{clientChange, clientID})

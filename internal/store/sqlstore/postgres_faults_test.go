@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -255,26 +256,49 @@ func TestLockedRow(t *testing.T) {
 	recovers(t, s)
 }
 
-// TestEndingWhatWasRestoredTakesItsTime: millions of rows are deleted in one transaction, which takes
-// longer than a request may.
-func TestEndingWhatWasRestoredTakesItsTime(t *testing.T) {
+// TestEndingMuchTakesItsTime: millions of rows are deleted in one transaction, which takes longer than a
+// request may.
+func TestEndingMuchTakesItsTime(t *testing.T) {
+	spa := oauth.Client{ID: "spa"}
+	disabled := oauth.Client{ID: "spa", Disabled: true}
+	for name, end := range map[string]func(*Store) error{
+		"restored": func(s *Store) error {
+			_, err := s.EndRestored(t.Context(), nil, time.Now(), store.Audit{})
+			return err
+		},
+		"disabled": func(s *Store) error { return s.PutClient(t.Context(), disabled, 1, store.Audit{}) },
+		"removed":  func(s *Store) error { return s.RemoveClient(t.Context(), "spa", store.Audit{}) },
+		"applied": func(s *Store) error {
+			return s.Apply(t.Context(), store.Changeset{Clients: []store.ClientChange{{Client: spa, Was: 1, Remove: true}}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			endsMuch(t, end)
+		})
+	}
+}
+
+// endsMuch holds a table for longer than a request may wait.
+func endsMuch(t *testing.T, end func(*Store) error) {
 	database := postgresURL(t)
 	s := openURL(t, database)
 	must(t, s.Bootstrap(t.Context(), oauth.DefaultProfile(), nil))
+	must(t, s.PutClient(t.Context(), oauth.Client{ID: "spa"}, 0, store.Audit{}))
+	on(t, database, fmt.Sprintf(`INSERT INTO delegation (session_id, client_id, id, account_id, scope, created)
+		SELECT decode(md5('s' || g), 'hex'), 'spa', decode(md5('d' || g), 'hex'), decode(md5('a' || g), 'hex'), '', 0
+		FROM generate_series(1, %d) g`, endingRows))
 	conn, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer conn.Close(context.Background())
-	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE session IN SHARE MODE")
+	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE delegation IN SHARE MODE")
 	must(t, err)
 	ended := make(chan error, 1)
-	go func() {
-		_, err := s.EndRestored(t.Context(), nil, time.Now(), store.Audit{})
-		ended <- err
-	}()
+	go func() { ended <- end(s) }()
 	until(t, func() bool {
 		waits := false
 		must(t, conn.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-			AND clock_timestamp() - query_start > $1 * interval '1 s'`, (callLimit+time.Second/2).Seconds()).Scan(&waits))
+			AND datname = current_database() AND clock_timestamp() - query_start > $1 * interval '1 s'`, (callLimit+time.Second/2).Seconds()).Scan(&waits))
 		return waits || len(ended) > 0
 	})
 	_, err = conn.Exec(t.Context(), "ROLLBACK")

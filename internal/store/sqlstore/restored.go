@@ -20,9 +20,6 @@ var (
 	deleteEveryDevice     = sql(`DELETE FROM device_request`)
 )
 
-// restoredLimit is enough for hundreds of millions of rows.
-const restoredLimit = 30 * time.Minute
-
 // EndRestored replaces every key and ends all that a restored database would revive.
 func (s *Store) EndRestored(ctx context.Context, keys []token.WrappedKey, now time.Time, a store.Audit) (store.Restored, error) {
 	var n store.Restored
@@ -30,7 +27,7 @@ func (s *Store) EndRestored(ctx context.Context, keys []token.WrappedKey, now ti
 	if err := s.Ping(ctx); err != nil {
 		return n, err
 	}
-	ctx, cancel := patient(ctx, restoredLimit)
+	ctx, cancel := patient(ctx, endingLimit)
 	defer cancel()
 	err := s.db.write(ctx, func(t tx) (err error) {
 		t.do(raiseRevisionTo, millis(now))
