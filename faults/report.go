@@ -26,6 +26,9 @@ func (t *trial) report(took time.Duration) {
 	}
 	fmt.Printf("%-28s %-6s %8d %7d %5d %8d %5d %4d %8d %12s %8s %9s %7s\n", t.row.title(), result, t.requests, t.acknowledged,
 		t.errors[unavailable], t.errors[unreachable], t.errors[lost], t.errors[broken], t.refusals, gap, round(t.slowest), round(t.recovery), took.Round(100*time.Millisecond))
+	for _, text := range t.said {
+		fmt.Printf("    %s: %s\n", t.row.title(), text)
+	}
 	counts := map[string]int{}
 	for _, v := range t.violations {
 		kind, _, _ := strings.Cut(v.what, "\n")

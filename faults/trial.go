@@ -35,6 +35,9 @@ type trial struct {
 	unready  atomic.Bool // some node said during the fault that it is not ready
 	lifetime lifetimes
 
+	said  []string // what the report tells beside the figures of every row
+	atEnd func()   // when the load has ended; nil for nothing
+
 	// What single rows need.
 	proxy   *proxy
 	pooler  *pooler
@@ -72,14 +75,64 @@ func newTrial(l *lab, r row) (*trial, error) {
 	if err := t.startNodes(); err != nil {
 		return t, err
 	}
+	every := &circle{}
 	for i := range users {
-		w := &worker{ledger: t.ledger, user: userName(i), secrets: t.secrets}
-		for _, n := range t.nodes {
-			w.clients = append(w.clients, newClient(n, l.trust, i, i%2 == 1))
-		}
-		t.workers = append(t.workers, w)
+		t.addWorker(i, every, t.nodes...)
+	}
+	if !r.alone || !l.long {
+		return t, nil
+	}
+	one := &circle{mayWait: true}
+	for i := range 2 * len(t.nodes) {
+		t.addWorker(i, one, t.nodes[i/2])
+	}
+	t.atEnd = func() {
+		every.report(t, "clients that know every node")
+		one.report(t, "clients that know one node")
 	}
 	return t, nil
+}
+
+// addWorker adds a worker who knows some nodes; every other one uses HTTP/2.
+func (t *trial) addWorker(i int, c *circle, nodes ...*node) {
+	w := &worker{ledger: t.ledger, circle: c, user: userName(i), secrets: t.secrets}
+	for _, n := range nodes {
+		w.clients = append(w.clients, newClient(n, t.lab.trust, len(t.workers), i%2 == 1))
+	}
+	t.workers = append(t.workers, w)
+}
+
+// circle counts what workers of one kind sent, and what got no good answer from any node that they know.
+type circle struct {
+	mayWait                  bool // a node that takes no connection is no failure: they know no other
+	requests, failed, waited atomic.Int64
+}
+
+func (c *circle) note(a answer) {
+	c.requests.Add(1)
+	switch {
+	case a.outcome == answered:
+	case a.outcome == unreachable && c.mayWait:
+		c.waited.Add(1)
+	default:
+		c.failed.Add(1)
+	}
+}
+
+// report says what the workers saw, and fails the row where they saw a failure.
+func (c *circle) report(t *trial, who string) {
+	text := fmt.Sprintf("%s: %d requests, %d failures", who, c.requests.Load(), c.failed.Load())
+	if c.mayWait {
+		text += fmt.Sprintf(", %d times no connection", c.waited.Load())
+	}
+	if t.say("%s", text); c.failed.Load() > 0 {
+		t.fail("%s", text)
+	}
+}
+
+// say adds a line to the report of the row.
+func (t *trial) say(format string, args ...any) {
+	t.said = append(t.said, fmt.Sprintf(format, args...))
 }
 
 func (t *trial) startNodes() (err error) {
@@ -175,6 +228,9 @@ func (t *trial) run() error {
 	watch.Wait()
 	if err != nil {
 		return err
+	}
+	if t.atEnd != nil {
+		t.atEnd()
 	}
 	if t.row.unready && !t.unready.Load() {
 		t.fail("no node said at /readyz that it is not ready")

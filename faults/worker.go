@@ -34,6 +34,7 @@ const (
 // each answer has to be.
 type worker struct {
 	*ledger
+	circle   *circle
 	user     string
 	secrets  map[string]string
 	clients  []*client
@@ -52,6 +53,7 @@ func (w *worker) send(q request) answer {
 			break
 		}
 	}
+	w.circle.note(a)
 	return a
 }
 
