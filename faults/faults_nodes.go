@@ -26,8 +26,9 @@ func stopNode(t *trial) error {
 	return n.startReady()
 }
 
-// stopInTurn stops and starts one node after the other. Clients that know every node see no failure; those
-// that know one see none of a request that was sent, and no connection from a stop to the next start.
+// stopInTurn stops and starts one node after the other. Clients that know every node see no
+// failure; those that know one see none of a request that was sent, and no connection from a stop
+// to the next start.
 func stopInTurn(t *trial) error {
 	stops := len(t.nodes)
 	if t.lab.long {

@@ -102,9 +102,11 @@ func (t *trial) addWorker(i int, c *circle, nodes ...*node) {
 	t.workers = append(t.workers, w)
 }
 
-// circle counts what workers of one kind sent, and what got no good answer from any node that they know.
+// circle counts what workers of one kind sent, and what got no good answer from any node that they
+// know.
 type circle struct {
-	mayWait                  bool // a node that takes no connection is no failure: they know no other
+	// mayWait: they know one node, so it is no failure that it takes no connection.
+	mayWait                  bool
 	requests, failed, waited atomic.Int64
 }
 

@@ -314,8 +314,8 @@ func TestTheDocumentedRestoreOfSQLite(t *testing.T) {
 	}
 }
 
-// TestRestoreNeedsARightClock: it makes keys, whose times are stored. The database's clock is replaced by one that is two
-// hours ahead.
+// TestRestoreNeedsARightClock: it makes keys, whose times are stored. The database's clock is
+// replaced by one that is two hours ahead.
 func TestRestoreNeedsARightClock(t *testing.T) {
 	database, err := storetest.CreateDatabase(t.Context(), storetest.Postgres(t), "usher_clock")
 	if err != nil {
@@ -325,16 +325,19 @@ func TestRestoreNeedsARightClock(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), database)
 	m.must(err)
 	defer conn.Close(context.Background())
-	_, err = conn.Exec(t.Context(), `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
-		AS $$ SELECT pg_catalog.clock_timestamp() + interval '2 hours' $$`)
+	_, err = conn.Exec(t.Context(), `CREATE FUNCTION public.clock_timestamp()
+		RETURNS timestamptz LANGUAGE sql AS
+		$$ SELECT pg_catalog.clock_timestamp() + interval '2 hours' $$`)
 	m.must(err)
 	keys := func() (ids string) {
-		m.must(conn.QueryRow(t.Context(), "SELECT string_agg(id, ' ' ORDER BY id) FROM wrapped_key").Scan(&ids))
+		const all = "SELECT string_agg(id, ' ' ORDER BY id) FROM wrapped_key"
+		m.must(conn.QueryRow(t.Context(), all).Scan(&ids))
 		return ids
 	}
 	before := keys()
-	cmd := exec.Command("usher", "restore", "--after-copy", "--yes", "--config", m.path("etc/usher.yaml"),
-		"--database", database+"&search_path=public,pg_catalog")
+	shadowed := database + "&search_path=public,pg_catalog"
+	cmd := exec.Command("usher", "restore", "--after-copy", "--yes",
+		"--config", m.path("etc/usher.yaml"), "--database", shadowed)
 	cmd.Env = m.env
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "clock") || keys() != before {

@@ -257,8 +257,8 @@ func (f *failing) Pulse(ctx context.Context) (store.Pulse, error) {
 	return f.Store.Pulse(ctx)
 }
 
-// A database that goes away right after a new epoch began does not make a node forget the horizon: until the next look
-// it would take what was revoked for good.
+// A database that goes away right after a new epoch began does not make a node forget the horizon:
+// until the next look it would take what was revoked for good.
 func TestTheHorizonOutlastsADatabaseThatGoesAway(t *testing.T) {
 	w := newWorld(t)
 	upto := w.clock.Now().Add(time.Hour).Truncate(time.Millisecond)

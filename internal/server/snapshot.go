@@ -61,8 +61,8 @@ func (s *Server) refresh(ctx context.Context) error {
 	return nil
 }
 
-// begin waits for whoever reads the snapshot, as long as a request may wait for the database: if it hangs,
-// those who come later do not each wait for those before them.
+// begin waits for whoever reads the snapshot, as long as a request may wait for the database: if it
+// hangs, those who come later do not each wait for those before them.
 func (r *renewal) begin(ctx context.Context) error {
 	ctx, done := store.Bounded(ctx)
 	defer done()
@@ -90,8 +90,9 @@ func (s *Server) nextSnapshot(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	if current := s.current.Load(); current != nil && loaded.Revision < current.revision {
-		s.Logger.Error("the database went back to an older state: sessions and tokens that had ended may be good again; "+
-			"if it was restored, run 'usher restore --after-copy'", "revision", loaded.Revision, "was", current.revision)
+		s.Logger.Error("the database went back to an older state: "+
+			"what had ended may be good again. If it was restored, run 'usher restore --after-copy'",
+			"revision", loaded.Revision, "was", current.revision)
 	}
 	none := &snapshot{clients: make(map[string]known, len(loaded.Clients)), literal: map[string][]string{}}
 	return s.updated(none, store.Update{Revision: loaded.Revision, Clients: loaded.Clients, Settings: &loaded})

@@ -173,8 +173,8 @@ func (hanging) LoadSince(ctx context.Context, _ int64) (store.Update, bool, erro
 	return store.Update{}, false, store.ErrUnavailable
 }
 
-// TestRequestsDoNotQueueForASnapshot: where the database hangs while one of them reads it, the others do not
-// each wait for those before them.
+// TestRequestsDoNotQueueForASnapshot: where the database hangs while one of them reads it, the
+// others do not each wait for those before them.
 func TestRequestsDoNotQueueForASnapshot(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.store.PutClient(t.Context(), oauth.Client{ID: "one"}, 0, noAudit))

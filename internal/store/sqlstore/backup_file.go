@@ -21,9 +21,9 @@ const partialSuffix = ".partial"
 // databaseFiles are the ends of the names of all files that a database may consist of.
 var databaseFiles = []string{"", "-wal", "-shm", "-journal"}
 
-// belongsTo tells whether a file is one of a database, or of the copy that a restore makes beside it.
-// SQLite would take one of such a name for its own, so the name alone is enough: a log, for example,
-// is there only while the database is in use. The database's path is free of links.
+// belongsTo tells whether a file is one of a database, or of the copy that a restore makes beside
+// it. SQLite would take one of such a name for its own, so the name alone is enough: a log, for
+// example, is there only while the database is in use. The database's path is free of links.
 func belongsTo(database, file string) bool {
 	name, err := withoutLinks(filepath.Dir(file))
 	if err == nil {

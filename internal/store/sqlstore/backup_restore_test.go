@@ -238,8 +238,8 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// TestRestoreSparesItsSource: a restore writes its copy under a name beside the database. A backup that has this name
-// already is refused, and stays.
+// TestRestoreSparesItsSource: a restore writes its copy under a name beside the database. A backup
+// that has this name already is refused, and stays.
 func TestRestoreSparesItsSource(t *testing.T) {
 	database := newDatabase(t, "usher.db")
 	dir := t.TempDir()
@@ -249,9 +249,12 @@ func TestRestoreSparesItsSource(t *testing.T) {
 	must(t, err)
 	own := database + partialSuffix
 	must(t, os.WriteFile(own, whole, 0o600))
-	hard, soft, folder := filepath.Join(dir, "hard"), filepath.Join(dir, "soft"), filepath.Join(dir, "folder")
-	must(t, errors.Join(os.Link(own, hard), os.Symlink(own, soft), os.Symlink(filepath.Dir(own), folder)))
-	for _, file := range []string{own, hard, soft, filepath.Join(folder, filepath.Base(own)), own + "-wal"} {
+	hard, soft, folder := good+".hard", good+".soft", good+".folder"
+	must(t, os.Link(own, hard))
+	must(t, os.Symlink(own, soft))
+	must(t, os.Symlink(filepath.Dir(own), folder))
+	linked := filepath.Join(folder, filepath.Base(own))
+	for _, file := range []string{own, hard, soft, linked, own + "-wal"} {
 		if file == own+"-wal" {
 			must(t, os.Rename(own, file))
 		}

@@ -140,11 +140,11 @@ func (s *Store) PutClient(ctx context.Context, c oauth.Client, was int64, a stor
 	if err != nil {
 		return err
 	}
-	write := s.db.write
+	ending := ""
 	if c.Disabled {
-		write = func(ctx context.Context, verb func(tx) error) error { return s.writeEnding(ctx, c.ID, verb) }
+		ending = c.ID
 	}
-	return write(ctx, func(t tx) error {
+	return s.writeEnding(ctx, ending, func(t tx) error {
 		put, found := false, false
 		t.do(raiseRevision)
 		recordRevision(t, configChange{clientChange, c.ID})

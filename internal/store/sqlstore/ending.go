@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// endingRows is how much may end within the time that a request has. Beyond, endingLimit applies, which
-	// is enough for hundreds of millions of rows on a slow disk.
+	// endingRows is how much may end within the time that a request has. Beyond, endingLimit
+	// applies, which is enough for hundreds of millions of rows on a slow disk.
 	endingRows  = 10_000
 	endingLimit = 30 * time.Minute
 )
@@ -20,11 +20,12 @@ var countEnding = sql(`SELECT
 	(SELECT count(*) FROM (SELECT 1 FROM refresh_family WHERE client_id = $1 LIMIT $2) t) +
 	(SELECT count(*) FROM (SELECT 1 FROM consent WHERE client_id = $1 LIMIT $2) t)`)
 
-// endsMuch tells whether what ends with one of the clients takes longer than a request may. A database that
-// does not answer is found out here, within the limit of every call.
+// endsMuch tells whether what ends with one of the clients takes longer than a request may. A
+// database that does not answer is found out here, within the limit of every call.
 func (s *Store) endsMuch(ctx context.Context, clientIDs ...string) (much bool, err error) {
+	count := func(r row) { much = r.int(0) >= endingRows }
 	for _, id := range clientIDs {
-		err = s.db.read(ctx, countEnding, func(r row) { much = r.int(0) >= endingRows }, id, endingRows)
+		err = s.db.read(ctx, countEnding, count, id, endingRows)
 		if much || err != nil {
 			break
 		}
@@ -32,9 +33,12 @@ func (s *Store) endsMuch(ctx context.Context, clientIDs ...string) (much bool, e
 	return much && err == nil, err
 }
 
-// writeEnding is a write that ends all of a client, whatever time that takes: one that a million users use
-// can be disabled, too.
+// writeEnding is a write that ends all of a client (empty: of none), whatever time that takes: one
+// that a million users use can be disabled, too.
 func (s *Store) writeEnding(ctx context.Context, clientID string, verb func(tx) error) error {
+	if clientID == "" {
+		return s.db.write(ctx, verb)
+	}
 	much, err := s.endsMuch(ctx, clientID)
 	if err != nil {
 		return err

@@ -79,8 +79,8 @@ func (s schema) check(known int64) (current bool, err error) {
 }
 
 const (
-	// migrationPatience bounds how long a node waits for others: one that migrates the same database, or a
-	// session that keeps a table, as a dump does.
+	// migrationPatience bounds how long a node waits for others: one that migrates the same
+	// database, or a session that keeps a table, as a dump does.
 	migrationPatience = 30 * time.Second
 	// migrationLimit bounds its own work. An index on a big table takes minutes.
 	migrationLimit = 30 * time.Minute

@@ -77,12 +77,12 @@ func patient(ctx context.Context, limit time.Duration) (context.Context, context
 	return context.WithTimeout(store.WithoutBudget(ctx), limit)
 }
 
-// migrationLock is how long a migration waits for a table that others use, such as a dump. While it waits,
-// every request that needs the table waits behind it, so this is well below callLimit.
+// migrationLock is how long a migration waits for a table that others use, such as a dump. While it
+// waits, every request that needs the table waits behind it, so this is well below callLimit.
 const migrationLock = time.Second
 
-// migratePostgres migrates over a connection of its own, which ends with it. A pooler would refuse the
-// setting for the wait, or keep it for others.
+// migratePostgres migrates over a connection of its own, which ends with it. A pooler would refuse
+// the setting for the wait, or keep it for others.
 func migratePostgres(ctx context.Context, config *pgx.ConnConfig, pooled bool) error {
 	config = config.Copy()
 	if !pooled {
@@ -112,8 +112,9 @@ func postgresSchema(ctx context.Context, db *stdsql.DB) (found schema, err error
 	return found, err
 }
 
-// postgresConflict tells whether another node was migrating at the same time: what it creates is there
-// already (42P07, 42710, 23505), or the two got into each other's way, or a table is in use (55P03).
+// postgresConflict tells whether another node was migrating at the same time: what it creates is
+// there already (42P07, 42710, 23505), or the two got into each other's way, or a table is in use
+// (55P03).
 func postgresConflict(err error) bool {
 	switch postgresCode(err) {
 	case "42P07", "42710", "42701", "23505", "55P03", "XX000":
@@ -263,8 +264,8 @@ func (e *postgresEngine) giveBack(conn *pgxpool.Conn, err error) {
 	}
 	switch {
 	case isLate(err):
-		// It may have waited for a row that another session holds. If the way to the database is dead, the
-		// others show it by themselves: they have to answer before they are used.
+		// It may have waited for a row that another session holds. If the way to the database is
+		// dead, the others show it by themselves: they have to answer before they are used.
 		closeNow(conn.Hijack())
 	case conn.Conn().IsClosed() || isStale(err) || isAway(err):
 		e.drop(conn)

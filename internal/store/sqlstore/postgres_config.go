@@ -138,7 +138,8 @@ func hasTransactions(ctx context.Context, conn *pgx.Conn) error {
 	for _, statement := range []string{"BEGIN", "SELECT 1", "ROLLBACK"} {
 		_, err := conn.Exec(ctx, statement)
 		if postgresCode(err) == "08P01" { // protocol_violation, as PgBouncer calls it
-			return fmt.Errorf("the pooler has no transactions: set its pool_mode to transaction or session (%s)", oneLine(err))
+			return fmt.Errorf("the pooler has no transactions: "+
+				"set its pool_mode to transaction or session (%s)", oneLine(err))
 		}
 		if err != nil {
 			return err

@@ -125,7 +125,8 @@ func explainPostgres(err error, databaseURL string) error {
 	case "25006":
 		return fmt.Errorf("it is read-only: connect to the primary, or set default_transaction_read_only to off (%s)", text)
 	case "55P03":
-		return fmt.Errorf("another session keeps a table that is to change: wait until it ends, such as a dump (%s)", text)
+		return fmt.Errorf("another session, such as a dump, keeps a table that is to change: "+
+			"start again when it has ended (%s)", text)
 	case "53300":
 		return fmt.Errorf("it has no connection left: raise max_connections, or lower pool_max_conns in the URL (%s)", text)
 	}

@@ -256,20 +256,25 @@ func TestLockedRow(t *testing.T) {
 	recovers(t, s)
 }
 
-// TestEndingMuchTakesItsTime: millions of rows are deleted in one transaction, which takes longer than a
-// request may.
+// TestEndingMuchTakesItsTime: millions of rows are deleted in one transaction, which takes longer
+// than a request may.
 func TestEndingMuchTakesItsTime(t *testing.T) {
 	spa := oauth.Client{ID: "spa"}
 	disabled := oauth.Client{ID: "spa", Disabled: true}
+	remove := store.ClientChange{Client: spa, Was: 1, Remove: true}
 	for name, end := range map[string]func(*Store) error{
 		"restored": func(s *Store) error {
 			_, err := s.EndRestored(t.Context(), nil, time.Now(), store.Audit{})
 			return err
 		},
-		"disabled": func(s *Store) error { return s.PutClient(t.Context(), disabled, 1, store.Audit{}) },
-		"removed":  func(s *Store) error { return s.RemoveClient(t.Context(), "spa", store.Audit{}) },
+		"disabled": func(s *Store) error {
+			return s.PutClient(t.Context(), disabled, 1, store.Audit{})
+		},
+		"removed": func(s *Store) error {
+			return s.RemoveClient(t.Context(), "spa", store.Audit{})
+		},
 		"applied": func(s *Store) error {
-			return s.Apply(t.Context(), store.Changeset{Clients: []store.ClientChange{{Client: spa, Was: 1, Remove: true}}})
+			return s.Apply(t.Context(), store.Changeset{Clients: []store.ClientChange{remove}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -285,9 +290,11 @@ func endsMuch(t *testing.T, end func(*Store) error) {
 	s := openURL(t, database)
 	must(t, s.Bootstrap(t.Context(), oauth.DefaultProfile(), nil))
 	must(t, s.PutClient(t.Context(), oauth.Client{ID: "spa"}, 0, store.Audit{}))
-	on(t, database, fmt.Sprintf(`INSERT INTO delegation (session_id, client_id, id, account_id, scope, created)
-		SELECT decode(md5('s' || g), 'hex'), 'spa', decode(md5('d' || g), 'hex'), decode(md5('a' || g), 'hex'), '', 0
-		FROM generate_series(1, %d) g`, endingRows))
+	on(t, database, fmt.Sprintf(`INSERT INTO delegation
+		(session_id, client_id, id, account_id, scope, created)
+		SELECT id, 'spa', id, id, '', 0
+		FROM (SELECT decode(md5(g::text), 'hex') AS id FROM generate_series(1, %d) g) t`,
+		endingRows))
 	conn, err := pgx.Connect(t.Context(), database)
 	must(t, err)
 	defer conn.Close(context.Background())
@@ -295,10 +302,13 @@ func endsMuch(t *testing.T, end func(*Store) error) {
 	must(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- end(s) }()
+	const waiting = `SELECT count(*) > 0 FROM pg_stat_activity
+		WHERE wait_event_type = 'Lock' AND datname = current_database()
+		AND clock_timestamp() - query_start > $1 * interval '1 s'`
+	long := (callLimit + time.Second/2).Seconds()
 	until(t, func() bool {
 		waits := false
-		must(t, conn.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-			AND datname = current_database() AND clock_timestamp() - query_start > $1 * interval '1 s'`, (callLimit+time.Second/2).Seconds()).Scan(&waits))
+		must(t, conn.QueryRow(t.Context(), waiting, long).Scan(&waits))
 		return waits || len(ended) > 0
 	})
 	_, err = conn.Exec(t.Context(), "ROLLBACK")

@@ -344,7 +344,8 @@ func TestReadinessDoesNotWaitForAHungDisk(t *testing.T) {
 	waiting := s.db.(*sqliteEngine).writer.jobs.items
 	go s.db.write(t.Context(), func(tx) error {
 		close(begun)
-		eventually(t, "a hung verb and the probe wait", 5*time.Second, func() bool { return len(waiting) == 2 })
+		both := func() bool { return len(waiting) == 2 }
+		eventually(t, "a hung verb and the probe wait", 5*time.Second, both)
 		return nil
 	})
 	<-begun

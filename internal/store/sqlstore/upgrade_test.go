@@ -45,8 +45,8 @@ func testUpgrade(t *testing.T, url string, d dialect, name goose.Dialect, db *st
 	testUpgraded(t, url, id)
 }
 
-// TestMigrationBesideADump: a dump keeps every table until it ends. A migration that waits for one of them lets
-// the requests of other nodes pass in between.
+// TestMigrationBesideADump: a dump keeps every table until it ends. A migration that waits for one
+// of them lets the requests of other nodes pass in between.
 func TestMigrationBesideADump(t *testing.T) {
 	url := storetest.Postgres(t)
 	config, err := pgx.ParseConfig(url)
