@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -91,7 +92,7 @@ const (
 // again. It needs no lock that only one of the databases has.
 func migrate(ctx context.Context, d dialect, db *stdsql.DB, read func(context.Context) (schema, error), conflict func(error) bool) error {
 	deadline := time.Now().Add(migrationPatience)
-	for {
+	for done := false; ; {
 		found, err := lookAt(ctx, read)
 		if err != nil {
 			return err
@@ -99,7 +100,11 @@ func migrate(ctx context.Context, d dialect, db *stdsql.DB, read func(context.Co
 		if current, err := found.check(latestSchema(d)); current || err != nil {
 			return err
 		}
+		if done {
+			return errors.New("the schema is not up to date after all migrations")
+		}
 		if err = up(ctx, d, db); err == nil {
+			done = true
 			continue
 		}
 		if !conflict(err) {
