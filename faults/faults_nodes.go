@@ -30,12 +30,12 @@ func stopNode(t *trial) error {
 // failure; those that know one see none of a request that was sent, and no connection from a stop
 // to the next start.
 func stopInTurn(t *trial) error {
-	stops := len(t.nodes)
+	stops, least := 0, len(t.nodes)
 	if t.lab.long {
-		stops = 50
+		least = 50
 	}
-	for i := range stops {
-		n := t.nodes[i%len(t.nodes)]
+	for began := time.Now(); time.Since(began) < t.fault || stops < least; stops++ {
+		n := t.nodes[stops%len(t.nodes)]
 		n.excuse.Store(&excuse{unreachable: true})
 		if err := n.stop(); err != nil {
 			return err

@@ -44,7 +44,7 @@ func rows() []row {
 		{name: "kill", database: "postgres", nodes: 2, fault: killNode, maxGap: 3 * time.Second, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "term", database: "postgres", nodes: 2, fault: stopNode, maxGap: 3 * time.Second, recovery: restarts, short: time.Second, long: 5 * time.Second},
 		{name: "term-in-turn", database: "postgres", nodes: 3, alone: true, fault: stopInTurn,
-			maxGap: 3 * time.Second, recovery: restarts},
+			maxGap: 3 * time.Second, recovery: restarts, short: 3 * time.Second, long: minute},
 		{name: "database-killed", database: "postgres", nodes: 2, fault: killDatabase, unready: true, recovery: recovers, short: 4 * time.Second, long: long},
 		{name: "database-hung", database: "postgres", nodes: 2, fault: hangDatabase, unready: true, recovery: recovers, short: 7 * time.Second, long: long},
 		{name: "database-silent", database: "postgres", nodes: 2, before: viaProxy, fault: silenceDatabase, unready: true, recovery: recovers, short: 7 * time.Second, long: long},

@@ -256,6 +256,8 @@ var readsTheClock = map[string]string{
 	"internal/server/metrics.go":                   "how long a request took",
 	"internal/server/ready.go":                     "how old an answer is",
 	"internal/store/sqlstore/backup.go":            "how long a part of a backup took",
+	"internal/store/budget.go":                     "how long a request waited",
+	"internal/store/sqlstore/migrate.go":           "how long a migration waits",
 	"internal/store/sqlstore/postgres.go":          "the deadline of a connection",
 	"internal/store/sqlstore/postgres_pipeline.go": "the deadline of a connection",
 	"internal/store/sqlstore/purge.go":             "how long a transaction took",
