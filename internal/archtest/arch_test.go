@@ -32,7 +32,8 @@ var mayImport = map[string][]string{
 	"internal/release": {},
 	"js":               {},
 	"internal/token":   {"internal/oauth"},
-	"internal/authn":   {"internal/oauth", "internal/token"},
+	"internal/authn":   {"internal/oauth", "internal/token", "internal/fair"},
+	"internal/fair":    {},
 	"internal/store":   {"internal/oauth", "internal/token", "internal/clock"},
 	"internal/store/sqlstore": {
 		"internal/store", "internal/oauth", "internal/token", "internal/release", "internal/clock",
@@ -42,11 +43,11 @@ var mayImport = map[string][]string{
 	"internal/web":             {"internal/oauth"},
 	"internal/server": {
 		"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/web", "internal/config", "js", "internal/manage",
-		"internal/clock",
+		"internal/clock", "internal/fair",
 	},
 	"internal/admin": {
 		"internal/oauth", "internal/token", "internal/authn", "internal/store", "internal/manage", "internal/web", "internal/config",
-		"internal/clock",
+		"internal/clock", "internal/fair",
 	},
 	"resource":   {},
 	"examples/*": {"resource"},

@@ -72,6 +72,17 @@ func (l *AddressLimiter) age(now time.Time) {
 	l.younger, l.elder, l.since = map[[16]byte]allowance{}, l.younger, now
 }
 
+// Network names what one caller can have: an IPv4 address, or a /64.
+func Network(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap()
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	prefix, _ := addr.Prefix(bits) // fails for the zero address alone, whose prefix is zero
+	return prefix
+}
+
 func addressKey(addr netip.Addr) [16]byte {
 	addr = addr.Unmap()
 	if !addr.IsValid() {

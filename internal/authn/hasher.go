@@ -2,38 +2,45 @@ package authn
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/usher-id/usher/internal/fair"
 	"github.com/usher-id/usher/internal/oauth"
 )
 
 const (
 	// queueLength is how many callers wait for a hash before others are turned away.
 	queueLength = 256
+	// longestWait is how long a caller waits for a hash, and for how long it may expect to.
+	longestWait = 5 * time.Second
 	// releaseAfter is how long no hash was computed before memory goes back to the system.
 	releaseAfter = 10 * time.Second
 )
 
 // Hasher computes password hashes for a server: at most GOMAXPROCS at once, each with 19 MiB of its own,
-// and at most 256 callers waiting.
+// and at most 256 callers waiting, none for longer than 5 s. Callers are told apart by who asks, a
+// network or an operator: one that asks for little is next, however much another asks for.
 type Hasher struct {
-	slots chan struct{}
-	queue int
+	queue *fair.Queue
 
 	mu      sync.Mutex
 	inside  int // waiting and working
 	release *time.Timer
 }
 
-// NewHasher makes a Hasher; a process has one.
+// NewHasher makes a Hasher.
 func NewHasher() *Hasher { return newHasher(runtime.GOMAXPROCS(0), queueLength) }
 
+// Passwords is the Hasher of this process: processors and memory are shared by all that hash.
+var Passwords = sync.OnceValue(NewHasher)
+
 func newHasher(atOnce, queue int) *Hasher {
-	h := &Hasher{slots: make(chan struct{}, atOnce), queue: queue}
+	h := &Hasher{queue: fair.New(fair.Bounds{
+		AtOnce: atOnce, OfKey: atOnce, Waiting: queue, Longest: longestWait,
+	})}
 	// A hash leaves 19 MiB of garbage. Left alone, it stays resident until the collector's next regular
 	// round, minutes later. Hence one explicit round when a burst of sign-ins is over, never while one is on.
 	h.release = time.AfterFunc(time.Hour, debug.FreeOSMemory)
@@ -41,23 +48,28 @@ func newHasher(atOnce, queue int) *Hasher {
 	return h
 }
 
-// Hash is HashPassword within the bounds. The error is temporarily_unavailable where too many wait or
-// ctx ends first.
-func (h *Hasher) Hash(ctx context.Context, password string) (hash string, err error) {
-	if err := h.enter(ctx); err != nil {
+// Hash is HashPassword within the bounds, for who asks. The error is temporarily_unavailable where the
+// wait would be, or was, too long, or ctx ends first.
+func (h *Hasher) Hash(ctx context.Context, who, password string) (hash string, err error) {
+	leave, err := h.enter(ctx, who)
+	if err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer leave()
 	return HashPassword(password)
 }
 
-// Check is VerifyPassword within the bounds. An empty hash (an unknown user, an account without a
-// password) costs the same work and is never ok, so that neither answer nor time tells who exists.
-func (h *Hasher) Check(ctx context.Context, hash, password string) (ok, needsRehash bool, err error) {
-	if err := h.enter(ctx); err != nil {
+// Check is VerifyPassword within the bounds, for who asks. An empty hash (an unknown user, an account
+// without a password) costs the same work and is never ok, so that neither answer nor time tells who
+// exists.
+func (h *Hasher) Check(ctx context.Context, who, hash, password string) (
+	ok, needsRehash bool, err error,
+) {
+	leave, err := h.enter(ctx, who)
+	if err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer leave()
 	if hash == "" {
 		absent.verify(password)
 		return false, false, nil
@@ -65,30 +77,20 @@ func (h *Hasher) Check(ctx context.Context, hash, password string) (ok, needsReh
 	return VerifyPassword(hash, password)
 }
 
-// enter waits for a slot, first come first served.
-func (h *Hasher) enter(ctx context.Context) error {
+func (h *Hasher) enter(ctx context.Context, who string) (leave func(), err error) {
 	h.mu.Lock()
-	full := h.inside >= cap(h.slots)+h.queue
-	if !full {
-		h.inside++
-		h.release.Stop()
-	}
+	h.inside++
+	h.release.Stop()
 	h.mu.Unlock()
-	if full {
-		return busy(errors.New("the queue for password hashing is full"))
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
+	free, err := h.queue.Enter(ctx, who)
+	if err != nil {
 		h.left()
-		return busy(ctx.Err())
+		return nil, busy(err)
 	}
-}
-
-func (h *Hasher) leave() {
-	<-h.slots
-	h.left()
+	return func() {
+		free()
+		h.left()
+	}, nil
 }
 
 func (h *Hasher) left() {
@@ -100,5 +102,6 @@ func (h *Hasher) left() {
 }
 
 func busy(cause error) error {
-	return oauth.Errorf(oauth.TemporarilyUnavailable, "Too many people are signing in right now. Try again in a moment.").Because(cause)
+	return oauth.Errorf(oauth.TemporarilyUnavailable,
+		"Too many people are signing in right now. Try again in a moment.").Because(cause)
 }

@@ -15,7 +15,7 @@ import (
 
 func TestHasherCheck(t *testing.T) {
 	h := NewHasher()
-	hash, err := h.Hash(t.Context(), "correct horse")
+	hash, err := h.Hash(t.Context(), "net", "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestHasherCheck(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			ok, rehash, err := h.Check(t.Context(), test.hash, test.password)
+			ok, rehash, err := h.Check(t.Context(), "net", test.hash, test.password)
 			if ok != test.ok || rehash != test.rehash || !errors.Is(err, test.err) {
 				t.Errorf("got %v %v %v", ok, rehash, err)
 			}
@@ -61,7 +61,7 @@ func TestAbsentIsHashed(t *testing.T) {
 	h := newHasher(1, 1)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, _, err := h.Check(t.Context(), "", "correct horse"); err != nil {
+	if _, _, err := h.Check(t.Context(), "net", "", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -78,12 +78,12 @@ func TestHasherBounds(t *testing.T) {
 		finish := make(chan struct{})
 		for range 10 {
 			go func() {
-				err := h.enter(t.Context())
-				if err == nil {
+				leave, err := h.enter(t.Context(), "net")
+				if err == nil { // the queue's own rules are tested in internal/fair
 					most.Store(max(most.Load(), working.Add(1)))
 					<-finish
 					working.Add(-1)
-					h.leave()
+					leave()
 				}
 				results <- err
 			}()
@@ -114,25 +114,27 @@ func TestHasherBounds(t *testing.T) {
 func TestHasherHonoursContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher(1, 1)
-		if err := h.enter(t.Context()); err != nil {
+		leave, err := h.enter(t.Context(), "net")
+		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, err := h.Check(ctx, "", "correct horse")
+		_, _, err = h.Check(ctx, "net", "", "correct horse")
 		var e *oauth.Error
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Code != oauth.TemporarilyUnavailable {
 			t.Errorf("got %v", err)
 		}
-		if _, err := h.Hash(ctx, "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := h.Hash(ctx, "net", "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		h.leave()
+		leave()
 		// Who gave up holds no place.
-		if err := h.enter(t.Context()); err != nil || h.inside != 1 {
-			t.Errorf("got %v, %d inside", err, h.inside)
+		leave, err = h.enter(t.Context(), "net")
+		if err != nil || h.inside != 1 {
+			t.Fatalf("got %v, %d inside", err, h.inside)
 		}
-		h.leave()
+		leave()
 	})
 }
 
@@ -142,7 +144,7 @@ func TestHasherIsShared(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
-			if ok, _, err := h.Check(t.Context(), hash, "correct horse"); !ok || err != nil {
+			if ok, _, err := h.Check(t.Context(), "net", hash, "correct horse"); !ok || err != nil {
 				t.Error(ok, err)
 			}
 		})
@@ -157,17 +159,19 @@ func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
 		h.release = time.AfterFunc(time.Hour, func() { released.Add(1) })
 		h.release.Stop()
 		for range 5 {
-			if err := h.enter(t.Context()); err != nil {
+			leave, err := h.enter(t.Context(), "net")
+			if err != nil {
 				t.Fatal(err)
 			}
-			h.leave()
+			leave()
 			time.Sleep(releaseAfter - 1) // of the bubble's clock: no time passes
 		}
-		if err := h.enter(t.Context()); err != nil {
+		leave, err := h.enter(t.Context(), "net")
+		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		h.leave()
+		leave()
 		synctest.Wait()
 		if n := released.Load(); n != 0 {
 			t.Errorf("released %d times during a burst", n)
@@ -178,4 +182,38 @@ func TestHasherReleasesMemoryWhenIdle(t *testing.T) {
 			t.Errorf("released %d times", n)
 		}
 	})
+}
+
+// Two networks that try without a pause: a user on a third is served each time. How long that takes is
+// printed; that it is next in turn is tested in internal/fair.
+func TestTwoNetworksHoldNobodyUp(t *testing.T) {
+	h := NewHasher()
+	user := func() time.Duration {
+		t.Helper()
+		began := time.Now()
+		for range 10 {
+			if _, _, err := h.Check(t.Context(), "user", "", "correct horse"); err != nil {
+				t.Error(err)
+			}
+		}
+		return time.Since(began) / 10
+	}
+	alone := user()
+	ctx, cancel := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for _, network := range []string{"a", "b"} {
+		for range 50 {
+			flood.Go(func() {
+				for ctx.Err() == nil {
+					if _, _, err := h.Check(ctx, network, "", "guess"); err != nil {
+						time.Sleep(50 * time.Millisecond) // what the next request takes to come
+					}
+				}
+			})
+		}
+	}
+	beside := user()
+	cancel()
+	flood.Wait()
+	t.Logf("a check takes %s alone, %s beside two networks with 50 tries each", alone, beside)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -64,7 +65,7 @@ func (m *Manager) CreateAccount(ctx context.Context, acc oauth.Account, password
 	}
 	acc.PasswordHash, acc.Role, acc.Created, acc.Version = "", "", m.Now(), 0
 	if password != "" {
-		if acc.PasswordHash, err = authn.HashPassword(password); err != nil {
+		if acc.PasswordHash, err = m.hash(ctx, password); err != nil {
 			return acc, err
 		}
 	}
@@ -160,6 +161,25 @@ func (m *Manager) SetPassword(ctx context.Context, id oauth.ID, password string)
 	})
 }
 
+// hash is within the bounds of this process's Hasher, in the share of whoever acts: an operator's is no
+// stranger's, and who acts by a link has that of the network.
+func (m *Manager) hash(ctx context.Context, password string) (string, error) {
+	return authn.Passwords().Hash(ctx, m.share(), password)
+}
+
+// HasPassword tells whether a password is the one that is stored. It takes its turn as hash does.
+func (m *Manager) HasPassword(ctx context.Context, stored, password string) (bool, error) {
+	same, _, err := authn.Passwords().Check(ctx, m.share(), stored, password)
+	return same, err
+}
+
+func (m *Manager) share() string {
+	if addr, err := netip.ParseAddr(m.Address); err == nil && m.Actor == "link" {
+		return authn.Network(addr).String()
+	}
+	return m.Actor
+}
+
 // setPassword sets it at the version of the account that was looked at: it may have become an operator's since.
 func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, detail string, spends ...store.OneTime) error {
 	var f faults
@@ -167,7 +187,7 @@ func (m *Manager) setPassword(ctx context.Context, acc oauth.Account, password, 
 	if err := f.err(); err != nil {
 		return err
 	}
-	hash, err := authn.HashPassword(password)
+	hash, err := m.hash(ctx, password)
 	if err != nil {
 		return err
 	}

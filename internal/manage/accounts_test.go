@@ -44,7 +44,7 @@ func TestAnAccountWithoutAPasswordLetsNobodyIn(t *testing.T) {
 		t.Errorf("hash %q", acc.PasswordHash)
 	}
 	for _, password := range []string{"", words} {
-		if ok, _, err := authn.NewHasher().Check(t.Context(), acc.PasswordHash, password); ok || err != nil {
+		if ok, _, err := authn.NewHasher().Check(t.Context(), "", acc.PasswordHash, password); ok || err != nil {
 			t.Errorf("%q: %t, %v", password, ok, err)
 		}
 	}

@@ -180,7 +180,7 @@ func (m *Manager) admit(ctx context.Context, l *sealedLink, before *oauth.Accoun
 	if err != nil {
 		return err
 	}
-	if acc.PasswordHash, err = authn.HashPassword(password); err != nil {
+	if acc.PasswordHash, err = m.hash(ctx, password); err != nil {
 		return err
 	}
 	a, err := m.accountAudit(store.EventRoleChanged, before, &acc, string(acc.Role)+", "+byLink)

@@ -16,7 +16,12 @@ const (
 	deviceJitter = time.Second
 	// MaxDeviceRequests bounds those under way for one client: public ones can be begun in its name by anybody.
 	MaxDeviceRequests = 1000
+	// MaxNetworkDevices bounds those that one network has under way for one public client.
+	MaxNetworkDevices = 100
 )
+
+// DevicePlaces is how many device requests a client may have under way, and of these one network.
+type DevicePlaces struct{ Client, Network int }
 
 // userCodeLetters make user codes: no vowels, so that no words come out, and nothing that looks like a digit (RFC 8628
 // §6.1). Eight of them are 34 bits.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/usher-id/usher/internal/fair"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -17,7 +18,8 @@ import (
 // The bounds of telling clients by the back channel. What waits longer than the logout token would be good for is
 // not worth sending any more.
 const (
-	noticesAtOnce  = 16
+	noticesAtOnce  = 32
+	noticesOfOne   = 4 // of these, to one client: one that hangs must not hold up the others
 	noticesWaiting = 10_000
 	noticeTime     = 30 * time.Second // for one client, the wait for its turn included
 	noticePause    = time.Second      // before the one retry
@@ -27,19 +29,21 @@ const (
 // backChannel is what of OpenID Connect Back-Channel Logout is under way on this node. Nothing of it is stored: a
 // notice that a crash cuts off is lost, as one is that the client's own server misses.
 type backChannel struct {
-	slots   chan struct{}
+	queue   *fair.Queue
 	pause   time.Duration
 	results *prometheus.CounterVec
 	under   sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting int
 	closing bool
 }
 
 func newBackChannel(reg *prometheus.Registry) *backChannel {
 	b := &backChannel{
-		slots: make(chan struct{}, noticesAtOnce), pause: noticePause,
+		queue: fair.New(fair.Bounds{
+			AtOnce: noticesAtOnce, OfKey: noticesOfOne, Waiting: noticesWaiting, Longest: noticeTime,
+		}),
+		pause: noticePause,
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "usher_backchannel_logouts_total", Help: "Logout tokens for clients, by result."}, []string{"result"}),
 	}
@@ -47,23 +51,15 @@ func newBackChannel(reg *prometheus.Registry) *backChannel {
 	return b
 }
 
-// begin makes room for one more notice; false where there are too many, or the node stops.
+// begin counts one more notice; false where the node stops. The queue bounds how many there are.
 func (b *backChannel) begin() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closing || b.waiting >= noticesWaiting {
+	if b.closing {
 		return false
 	}
-	b.waiting++
 	b.under.Add(1)
 	return true
-}
-
-func (b *backChannel) end() {
-	b.mu.Lock()
-	b.waiting--
-	b.mu.Unlock()
-	b.under.Done()
 }
 
 // drain takes nothing more and waits for what is under way, but not for ever.
@@ -89,15 +85,20 @@ func (s *Server) tellBackChannel(snap *snapshot, session *oauth.Session, c *oaut
 		return
 	}
 	if !s.backChannel.begin() {
-		s.countNotice(c, session, "dropped", errors.New("too many are waiting, or this node stops"))
+		s.countNotice(c, session, "dropped", errors.New("this node stops"))
 		return
 	}
 	ended := *session
 	go func() {
-		defer s.backChannel.end()
+		defer s.backChannel.under.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 		defer cancel()
-		if err := s.deliver(ctx, snap, &ended, c); err != nil {
+		err := s.deliver(ctx, snap, &ended, c)
+		if errors.Is(err, fair.ErrFull) {
+			s.countNotice(c, &ended, "dropped", err)
+			return
+		}
+		if err != nil {
 			s.countNotice(c, &ended, "failed", err)
 			return
 		}
@@ -107,23 +108,22 @@ func (s *Server) tellBackChannel(snap *snapshot, session *oauth.Session, c *oaut
 
 // deliver posts the logout token, and tries once more where that fails.
 func (s *Server) deliver(ctx context.Context, snap *snapshot, session *oauth.Session, c *oauth.Client) error {
-	select {
-	case s.backChannel.slots <- struct{}{}:
-		defer func() { <-s.backChannel.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
+	leave, err := s.backChannel.queue.Enter(ctx, c.ID)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	text, err := s.logoutToken(snap, session, c)
 	if err != nil {
 		return err
 	}
 	form := url.Values{"logout_token": {text}}
-	if err = s.outboundPost(ctx, c.BackChannelLogoutURI, form); err == nil {
+	if err = s.outbound.post(ctx, c.BackChannelLogoutURI, form); err == nil {
 		return nil
 	}
 	select {
 	case <-time.After(s.backChannel.pause):
-		return s.outboundPost(ctx, c.BackChannelLogoutURI, form)
+		return s.outbound.post(ctx, c.BackChannelLogoutURI, form)
 	case <-ctx.Done():
 		return err
 	}

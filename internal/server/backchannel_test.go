@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/usher-id/usher/internal/fair"
 	"github.com/usher-id/usher/internal/oauth"
 )
 
@@ -232,9 +233,9 @@ func TestBackChannelIsBounded(t *testing.T) {
 	w.backChannelLogout(c, "app")
 	b := w.browser()
 	b.signIn("client_id", "app")
-	w.server.backChannel.waiting = noticesWaiting
+	w.server.backChannel.queue = fair.New(fair.Bounds{AtOnce: 1}) // one place, which nobody may have
 	b.submit(logoutPath, form("confirm", "yes")).wantText("You are signed out")
-	if !strings.Contains(w.log.String(), "too many are waiting") || len(c.heard) != 0 {
+	if !strings.Contains(w.log.String(), fair.ErrFull.Error()) || len(c.heard) != 0 {
 		t.Errorf("%d heard; log:\n%s", len(c.heard), w.log)
 	}
 }

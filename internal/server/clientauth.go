@@ -232,7 +232,7 @@ func (s *Server) clientKeys(ctx context.Context, c *oauth.Client, unknown bool) 
 	if c.JWKSURI == "" {
 		return nil, errors.New("the client has no keys")
 	}
-	return s.outbound.keys(ctx, c.JWKSURI, unknown)
+	return s.outbound.keys(ctx, c.ID, c.JWKSURI, unknown)
 }
 
 // checkChain accepts a certificate that an operator's CA issued for the client (RFC 8705 §2.1).

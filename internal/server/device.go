@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -74,7 +73,11 @@ func (s *Server) startDevice(w http.ResponseWriter, r *http.Request) (*oauth.Dev
 		return nil, err
 	}
 	d := store.DeviceRequest{ClientID: c.ID, Scope: scope, Created: now, Expires: now.Add(oauth.DeviceLifetime)}
-	userCode, err := s.storeDevice(r, &d)
+	places := oauth.DevicePlaces{Client: oauth.MaxDeviceRequests, Network: oauth.MaxDeviceRequests}
+	if c.IsPublic() { // anybody can begin requests in its name: networks share its places
+		d.Network, places.Network = s.networkOf(r), oauth.MaxNetworkDevices
+	}
+	userCode, err := s.storeDevice(r, &d, places)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,9 @@ func (s *Server) startDevice(w http.ResponseWriter, r *http.Request) (*oauth.Dev
 }
 
 // storeDevice finds a user code that no other device has, and stores the request under its hash.
-func (s *Server) storeDevice(r *http.Request, d *store.DeviceRequest) (string, *oauth.Error) {
+func (s *Server) storeDevice(
+	r *http.Request, d *store.DeviceRequest, places oauth.DevicePlaces,
+) (string, *oauth.Error) {
 	for range 3 {
 		code, err := oauth.NewUserCode(rand.Reader)
 		if err != nil {
@@ -100,7 +105,7 @@ func (s *Server) storeDevice(r *http.Request, d *store.DeviceRequest) (string, *
 			return "", refused
 		}
 		d.UserCodeHash = hash
-		err = s.Store.StartDevice(r.Context(), *d, oauth.MaxDeviceRequests)
+		err = s.Store.StartDevice(r.Context(), *d, places)
 		switch {
 		case err == nil:
 			return code, nil
@@ -178,7 +183,7 @@ func (s *Server) admitUserCode(r *http.Request) (wait time.Duration, refused *oa
 	if refused != nil {
 		return 0, refused
 	}
-	who := "device codes from " + network(address).String()
+	who := "device codes from " + authn.Network(address).String()
 	if st != nil {
 		who = "device codes of " + st.Account.ID.String()
 	}
@@ -188,17 +193,6 @@ func (s *Server) admitUserCode(r *http.Request) (wait time.Duration, refused *oa
 	}
 	_, wait = authn.Allowed(before)
 	return wait, nil
-}
-
-// network is what one caller can have: an IPv4 address, or a /64.
-func network(address netip.Addr) netip.Prefix {
-	address = address.Unmap()
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, _ := address.Prefix(bits) // fails for the zero address alone, whose prefix is zero
-	return prefix
 }
 
 // visitByUserCode begins the flow for a code as typed; nil where no device waits under it.

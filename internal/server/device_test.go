@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -327,7 +328,8 @@ func TestDevicesOfAClientAreBounded(t *testing.T) {
 	for i := range oauth.MaxDeviceRequests {
 		w.must(w.store.StartDevice(context.Background(), store.DeviceRequest{
 			UserCodeHash: []byte{byte(i), byte(i >> 8)}, ClientID: "tv", Created: now, Expires: now.Add(time.Minute),
-		}, oauth.MaxDeviceRequests))
+			Network: strconv.Itoa(i),
+		}, oauth.DevicePlaces{Client: oauth.MaxDeviceRequests, Network: 1}))
 	}
 	p := w.call("POST", deviceAuthorizationPath, form("client_id", "tv"))
 	p.wantCode(http.StatusServiceUnavailable, oauth.TemporarilyUnavailable)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/web"
 )
@@ -120,4 +121,9 @@ func (s *Server) noSuchPage(w http.ResponseWriter, r *http.Request) {
 	web.WritePage(w, s.Logger, http.StatusNotFound, oauth.ValidOrigin{}, web.Plain{
 		Title: "There is no such page", Text: "The address does not exist on this server.",
 	})
+}
+
+// networkOf names the network of a request; what is shared among callers is shared by it.
+func (s *Server) networkOf(r *http.Request) string {
+	return authn.Network(s.proxies.ClientAddress(r)).String()
 }

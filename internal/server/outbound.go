@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/usher-id/usher/internal/fair"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -24,8 +25,11 @@ import (
 const (
 	outboundTimeout = 5 * time.Second
 	outboundLargest = 64 << 10 // bytes of an answer
-	outboundAtOnce  = 64       // requests under way
-	outboundOfHost  = 16       // of these, to one host: one that hangs must not hold up what concerns others
+	outboundAtOnce  = 64       // documents that are fetched at once
+	outboundOfKey   = 8        // of these, for one client or one network
+	outboundOfHost  = 16       // of these, from one host, whatever the port
+	outboundWaiting = 256      // for one of these places
+	outboundWait    = 2 * time.Second
 
 	keysFresh   = 5 * time.Minute  // a set of keys is not asked for again
 	keysRenewal = 30 * time.Second // between two fetches that an unknown key causes, or that follow a failed one
@@ -37,13 +41,14 @@ const (
 // outbound is the only place that asks other servers. Clients say where their documents are, so this could be turned
 // against what only this machine reaches (SSRF): it speaks https, follows no redirect, uses no proxy, bounds time and
 // size, and refuses to connect to an address that is not public, judged when the name is already resolved.
+// Documents are fetched for whoever names them, and share places by client; notices have their own (backChannel).
 type outbound struct {
 	client  *http.Client
 	local   bool // this is a server for development
 	now     func() time.Time
-	slots   chan struct{}
+	fetches *fair.Queue
 	mu      sync.Mutex
-	busy    map[string]int // requests under way, by host
+	busy    map[string]int // fetches under way, by host
 	keySets map[string]*fetchedKeys
 }
 
@@ -71,7 +76,10 @@ func newOutbound(base *url.URL, cas *x509.CertPool, networks []netip.Prefix, now
 		},
 	}
 	return &outbound{
-		local: local, now: now, slots: make(chan struct{}, outboundAtOnce), keySets: map[string]*fetchedKeys{}, busy: map[string]int{},
+		local: local, now: now, keySets: map[string]*fetchedKeys{}, busy: map[string]int{},
+		fetches: fair.New(fair.Bounds{
+			AtOnce: outboundAtOnce, OfKey: outboundOfKey, Waiting: outboundWaiting, Longest: outboundWait,
+		}),
 		client: &http.Client{
 			Timeout:       outboundTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -112,38 +120,58 @@ func mayConnect(to netip.Addr, local bool, allowed []netip.Prefix) bool {
 	return to.IsGlobalUnicast() && !to.IsPrivate() && to.Zone() == ""
 }
 
-// outboundGet fetches a document.
-func (s *Server) outboundGet(ctx context.Context, address string) ([]byte, error) {
-	return s.outbound.get(ctx, address)
-}
-
-// outboundPost sends a form; the answer has to be a success (2xx), and what it says does not matter.
-func (s *Server) outboundPost(ctx context.Context, address string, form url.Values) error {
-	_, err := s.outbound.ask(ctx, http.MethodPost, address, form)
+// post sends a form; the answer has to be a success (2xx), and what it says does not matter. It waits for
+// no place: who sends notices bounds them.
+func (o *outbound) post(ctx context.Context, address string, form url.Values) error {
+	u, err := o.parse(http.MethodPost, address)
+	if err != nil {
+		return err
+	}
+	_, err = o.ask(ctx, http.MethodPost, u, form)
 	return err
 }
 
-func (o *outbound) get(ctx context.Context, address string) ([]byte, error) {
-	return o.ask(ctx, http.MethodGet, address, nil)
+// get fetches a document on behalf of who names it: a client, or a network. A wait for a place ends after
+// two seconds in fair.ErrFull.
+func (o *outbound) get(ctx context.Context, who, address string) ([]byte, error) {
+	u, err := o.parse(http.MethodGet, address)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := o.fetches.Enter(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	host := hostKey(u)
+	if !o.begin(host) {
+		return nil, fmt.Errorf("%d requests to %s are under way: %w", outboundOfHost, host, fair.ErrFull)
+	}
+	defer o.end(host)
+	return o.ask(ctx, http.MethodGet, u, nil)
 }
 
-func (o *outbound) ask(ctx context.Context, method, address string, form url.Values) ([]byte, error) {
+// hostKey is the host without what its owner can vary: port, case, the dot at the end, the form of an address.
+func hostKey(u *url.URL) string {
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().WithZone("").String()
+	}
+	return host
+}
+
+func (o *outbound) parse(method, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	// A client under development may hear of a sign-out without TLS, but no document is fetched so.
 	plain := o.local && method == http.MethodPost && err == nil && u.Scheme == "http" && oauth.IsLoopback(u.Hostname())
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !plain {
 		return nil, fmt.Errorf("%.200q is not an https address", address)
 	}
-	if !o.begin(u.Host) {
-		return nil, fmt.Errorf("%d requests to %s are under way", outboundOfHost, u.Host)
-	}
-	defer o.end(u.Host)
-	select {
-	case o.slots <- struct{}{}:
-		defer func() { <-o.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return u, nil
+}
+
+// ask has one deadline for the whole exchange, the body included (http.Client.Timeout).
+func (o *outbound) ask(ctx context.Context, method string, u *url.URL, form url.Values) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
@@ -169,7 +197,7 @@ func (o *outbound) ask(ctx context.Context, method, address string, form url.Val
 	return body, nil
 }
 
-// begin counts a request to a host, unless there are as many as there may be.
+// begin counts a fetch from a host, unless there are as many as there may be.
 func (o *outbound) begin(host string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -190,7 +218,9 @@ func (o *outbound) end(host string) {
 
 // keys are the keys at a jwks_uri: those that were fetched a moment ago, or else fetched anew. With unknown the caller
 // met a key that is not among them, and so asks for newer ones, which it gets once in a while.
-func (o *outbound) keys(ctx context.Context, address string, unknown bool) (*token.KeySet, error) {
+func (o *outbound) keys(
+	ctx context.Context, who, address string, unknown bool,
+) (*token.KeySet, error) {
 	for {
 		o.mu.Lock()
 		f := o.keySets[address]
@@ -219,7 +249,7 @@ func (o *outbound) keys(ctx context.Context, address string, unknown bool) (*tok
 				f.renewed = now
 			}
 			o.mu.Unlock()
-			return o.fetch(ctx, address, f)
+			return o.fetch(ctx, who, address, f)
 		}
 	}
 }
@@ -237,8 +267,10 @@ func (f *fetchedKeys) good(now time.Time, unknown bool) bool {
 }
 
 // fetch fetches the keys, with no lock held. It does not end with the request that began it: others wait for it.
-func (o *outbound) fetch(ctx context.Context, address string, f *fetchedKeys) (*token.KeySet, error) {
-	document, err := o.get(context.WithoutCancel(ctx), address)
+func (o *outbound) fetch(
+	ctx context.Context, who, address string, f *fetchedKeys,
+) (*token.KeySet, error) {
+	document, err := o.get(context.WithoutCancel(ctx), who, address)
 	var keys *token.KeySet
 	if err == nil {
 		keys, err = token.ParseKeySet(document)

@@ -45,7 +45,7 @@ func TestOutboundOfAPublicServerDoesNotReachThisMachine(t *testing.T) {
 	base, _ := url.Parse("https://login.example.com")
 	o := newOutbound(base, nil, nil, w.clock.Now)
 	for _, address := range []string{p.URL + "/x", strings.Replace(p.URL, "127.0.0.1", "localhost", 1) + "/x"} {
-		if _, err := o.get(context.Background(), address); err == nil || !strings.Contains(err.Error(), "not a public address") {
+		if _, err := o.get(context.Background(), "client", address); err == nil || !strings.Contains(err.Error(), "not a public address") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestOutboundSpeaksHTTPSOnly(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	for _, address := range []string{plain.URL, "file:///etc/passwd", "ftp://x", "https://", "https://user@localhost", "", "x"} {
-		if _, err := w.server.outboundGet(context.Background(), address); err == nil || !strings.Contains(err.Error(), "not an https address") {
+		if _, err := w.server.outbound.get(context.Background(), "client", address); err == nil || !strings.Contains(err.Error(), "not an https address") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -83,11 +83,11 @@ func TestOutboundFollowsNoRedirectAndTakesNoLargeAnswer(t *testing.T) {
 	defer s.Close()
 	w.trust(s)
 	for path, want := range map[string]string{"/redirect": "302", "/large": "more than"} {
-		if _, err := w.server.outboundGet(context.Background(), s.URL+path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := w.server.outbound.get(context.Background(), "client", s.URL+path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if body, err := w.server.outboundGet(context.Background(), s.URL+"/full"); err != nil || len(body) != outboundLargest {
+	if body, err := w.server.outbound.get(context.Background(), "client", s.URL+"/full"); err != nil || len(body) != outboundLargest {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}
 	if reached {
@@ -99,7 +99,7 @@ func TestOutboundTrustsOnlyKnownCAs(t *testing.T) {
 	w := newWorld(t)
 	p := w.partner()
 	p.publish("/x", "x")
-	if _, err := newOutbound(w.server.base, nil, nil, w.clock.Now).get(context.Background(), p.URL+"/x"); err == nil {
+	if _, err := newOutbound(w.server.base, nil, nil, w.clock.Now).get(context.Background(), "client", p.URL+"/x"); err == nil {
 		t.Error("a certificate of nobody was believed")
 	}
 }
@@ -116,10 +116,10 @@ func TestOutboundPost(t *testing.T) {
 	}))
 	defer s.Close()
 	w.trust(s)
-	if err := w.server.outboundPost(context.Background(), s.URL, form("logout_token", "x y")); err != nil || got.Get("logout_token") != "x y" {
+	if err := w.server.outbound.post(context.Background(), s.URL, form("logout_token", "x y")); err != nil || got.Get("logout_token") != "x y" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if err := w.server.outboundPost(context.Background(), s.URL+"/refuse", form("a", "b")); err == nil {
+	if err := w.server.outbound.post(context.Background(), s.URL+"/refuse", form("a", "b")); err == nil {
 		t.Error("an answer of 400 is a success")
 	}
 }
@@ -129,7 +129,7 @@ func TestStaleKeysSurviveAFailingHost(t *testing.T) {
 	p := w.partner()
 	p.publishKeys(t, "/jwks", publicJWK("key"))
 	keys := func() error {
-		_, err := w.server.outbound.keys(context.Background(), p.URL+"/jwks", false)
+		_, err := w.server.outbound.keys(context.Background(), "client", p.URL+"/jwks", false)
 		return err
 	}
 	w.must(keys())
@@ -171,16 +171,16 @@ func TestOneFetchServesAllWhoWait(t *testing.T) {
 	errs := make([]error, 8)
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { _, errs[i] = o.keys(context.Background(), s.URL+"/slow", false) })
+		all.Go(func() { _, errs[i] = o.keys(context.Background(), "client", s.URL+"/slow", false) })
 	}
 	<-begun
 	// No lock is held over the fetch: keys of others are there at once.
-	if _, err := o.keys(context.Background(), s.URL+"/other", false); err != nil {
+	if _, err := o.keys(context.Background(), "client", s.URL+"/other", false); err != nil {
 		t.Error(err)
 	}
 	gone, leave := context.WithCancel(context.Background())
 	leave()
-	if _, err := o.keys(gone, s.URL+"/slow", false); err == nil {
+	if _, err := o.keys(gone, "client", s.URL+"/slow", false); err == nil {
 		t.Error("a caller that left went on waiting")
 	}
 	close(goOn)
@@ -214,7 +214,7 @@ func TestOneHostDoesNotHoldUpTheOthers(t *testing.T) {
 			t.Fatal("too early")
 		}
 	}
-	if _, err := o.get(t.Context(), "https://slow.example/jwks"); err == nil || !strings.Contains(err.Error(), "under way") {
+	if _, err := o.get(t.Context(), "client", "https://slow.example/jwks"); err == nil || !strings.Contains(err.Error(), "under way") {
 		t.Errorf("one more than there may be: %v", err)
 	}
 	if !o.begin("other.example") {

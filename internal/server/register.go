@@ -184,7 +184,7 @@ func (s *Server) registrationRequest(w http.ResponseWriter, r *http.Request) (as
 	if asked.SectorIdentifierURI == "" {
 		return asked, c, nil
 	}
-	document, e := s.outboundGet(r.Context(), asked.SectorIdentifierURI)
+	document, e := s.outbound.get(r.Context(), "network "+s.networkOf(r), asked.SectorIdentifierURI)
 	if e != nil {
 		return asked, c, oauth.Errorf(oauth.InvalidClientMetadata, "The document at sector_identifier_uri cannot be fetched.").Because(e)
 	}

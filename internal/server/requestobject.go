@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
+	"github.com/usher-id/usher/internal/fair"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/token"
 )
@@ -45,7 +47,11 @@ func (s *Server) fetchRequest(ctx context.Context, c *oauth.Client, uri string) 
 		return "", oauth.Errorf(oauth.InvalidRequestURI, "The request_uri is not one that the client registered, or not https.")
 	}
 	uri, _, _ = strings.Cut(uri, "#")
-	document, err := s.outboundGet(ctx, uri)
+	document, err := s.outbound.get(ctx, c.ID, uri)
+	if errors.Is(err, fair.ErrFull) {
+		return "", oauth.Errorf(oauth.TemporarilyUnavailable,
+			"Too many request objects are being fetched. Try again in a moment.").Because(err)
+	}
 	if err != nil {
 		return "", oauth.Errorf(oauth.InvalidRequestURI, "The request object could not be fetched from the request_uri.").Because(err)
 	}

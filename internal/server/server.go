@@ -105,7 +105,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		Options: o, base: base, issuer: o.BaseURL + issuerPath, proxies: o.TrustedProxies,
-		passwords: authn.NewHasher(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
+		passwords: authn.Passwords(), addresses: authn.NewAddressLimiter(addressesPerSecond, addressBurst, addressesKnown), bucketKey: bucketKey,
 		renewal: renewal{reading: make(chan struct{}, 1)},
 		metrics: newMetrics(o.Registry), backChannel: newBackChannel(o.Registry), outbound: newOutbound(base, o.OutboundCAs, o.OutboundNetworks, o.Now),
 	}

@@ -134,7 +134,7 @@ func (s *Server) accountNamed(r *http.Request, username string) (oauth.Account, 
 
 // authenticate checks the password; access_denied is the answer to a wrong one and to an unknown name.
 func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oauth.Error {
-	ok, outdated, err := s.passwords.Check(r.Context(), a.account.PasswordHash, password)
+	ok, outdated, err := s.passwords.Check(r.Context(), s.networkOf(r), a.account.PasswordHash, password)
 	switch {
 	case err != nil:
 		return web.AsError(err)
@@ -160,7 +160,7 @@ func (s *Server) failed(r *http.Request, a *attempt, detail string, answer *oaut
 
 // rehash brings a stored hash up to today's parameters while the password is at hand.
 func (s *Server) rehash(r *http.Request, acc *oauth.Account, password string) {
-	hash, err := s.passwords.Hash(r.Context(), password)
+	hash, err := s.passwords.Hash(r.Context(), s.networkOf(r), password)
 	if err == nil {
 		err = s.Store.UpgradePasswordHash(r.Context(), acc.ID, acc.PasswordHash, hash)
 	}

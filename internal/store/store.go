@@ -375,6 +375,7 @@ type Families interface {
 type DeviceRequest struct {
 	UserCodeHash []byte
 	ClientID     string
+	Network      string // that the request came from; empty where networks have no shares
 	Scope        []string
 	Created      time.Time
 	Expires      time.Time
@@ -400,9 +401,11 @@ var ErrTooMany = errors.New("too many at once")
 
 // Devices are the device requests under way.
 type Devices interface {
-	// StartDevice stores a request: ErrConflict where another has the user code, ErrTooMany where the client has
-	// most of them that have not expired at d.Created.
-	StartDevice(ctx context.Context, d DeviceRequest, most int) error
+	// StartDevice stores a request: ErrConflict where another has the user code, ErrTooMany where d.Network has
+	// all its places of those that have not expired at d.Created. Where the client has all of its, the newest
+	// undecided request gives way of the network with the most, which has at least two more than d.Network;
+	// ErrTooMany where there is none such.
+	StartDevice(ctx context.Context, d DeviceRequest, places oauth.DevicePlaces) error
 	// Device finds a request by its user code's hash; ErrNotFound, also where it expired at now.
 	Device(ctx context.Context, userCodeHash []byte, now time.Time) (DeviceRequest, error)
 	// DecideDevice records the user's decision, once: ErrConflict where there is one, ErrNotFound as in Device.

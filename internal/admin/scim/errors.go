@@ -77,9 +77,12 @@ func errorOf(r *http.Request, err error) *scimError {
 		no       *manage.Forbidden
 		large    *http.MaxBytesError
 	)
+	var busy *oauth.Error
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.As(err, &busy) && busy.Code == oauth.TemporarilyUnavailable:
+		return &scimError{http.StatusServiceUnavailable, "", busy.Description}
 	case errors.As(err, &invalid):
 		return bad(invalidValue, "%s", inWords(invalid))
 	case errors.As(err, &conflict), errors.Is(err, store.ErrConflict):

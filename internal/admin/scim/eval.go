@@ -81,9 +81,9 @@ func (f *filter) matches(o object, known []definition) bool {
 	case f.value == nil:
 		return (len(values) == 0) == (f.op == "eq")
 	case f.op == "ne":
-		return !slices.ContainsFunc(values, func(v any) bool { return compare(d, "eq", v, f.value) })
+		return !slices.ContainsFunc(values, func(v any) bool { return compare(d, "eq", v, f) })
 	}
-	return slices.ContainsFunc(values, func(v any) bool { return compare(d, f.op, v, f.value) })
+	return slices.ContainsFunc(values, func(v any) bool { return compare(d, f.op, v, f) })
 }
 
 // objects are the values of a complex attribute.
@@ -126,7 +126,8 @@ func valuesOf(o object, known []definition, a attribute) []any {
 }
 
 // compare compares a value that is there with that of a filter.
-func compare(d *definition, op string, have, want any) bool {
+func compare(d *definition, op string, have any, f *filter) bool {
+	want := f.value
 	if b, is := have.(bool); is {
 		if text, isText := want.(string); isText { // as some directories write it
 			return strings.EqualFold(text, map[bool]string{true: "true", false: "false"}[b])
@@ -146,7 +147,7 @@ func compare(d *definition, op string, have, want any) bool {
 		}
 	}
 	if d == nil || !d.CaseExact {
-		h, w = cases.Fold().String(h), cases.Fold().String(w)
+		h, w = cases.Fold().String(h), f.folded
 	}
 	switch op {
 	case "co":

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/cases"
 )
 
 // What a filter may cost.
 const (
 	maxFilter = 4096 // bytes
 	maxNested = 32   // levels of brackets
+	maxTerms  = 50   // comparisons, one that is repeated in a row of "and" or "or" counting once
 )
 
 // filter is a node of a parsed filter (RFC 7644 §3.4.2.2).
@@ -17,7 +20,8 @@ type filter struct {
 	// op is "and", "or", "not", "[]" (values of attr that match the one operand), "pr", or a comparison.
 	op       string
 	attr     attribute
-	value    any // of a comparison: string, json.Number, bool, nil
+	value    any    // of a comparison: string, json.Number, bool, nil
+	folded   string // value where it is a text, without regard to case
 	operands []*filter
 }
 
@@ -35,6 +39,18 @@ func (f *filter) String() string {
 	}
 	value, _ := json.Marshal(f.value) // what was parsed can be written
 	return f.attr.String() + " " + f.op + " " + string(value)
+}
+
+// terms is how many comparisons there are.
+func (f *filter) terms() int {
+	if len(f.operands) == 0 {
+		return 1
+	}
+	n := 0
+	for _, inner := range f.operands {
+		n += inner.terms()
+	}
+	return n
 }
 
 // comparisons are the operators that compare with a value.
@@ -56,6 +72,9 @@ func parseFilter(text string) (*filter, error) {
 	f, err := p.or()
 	if err != nil {
 		return nil, err
+	}
+	if f.terms() > maxTerms {
+		return nil, bad(invalidFilter, "A filter has at most %d comparisons.", maxTerms)
 	}
 	if p.skip(); p.rest != "" {
 		return nil, p.unexpected("the end")
@@ -101,13 +120,21 @@ func (p *parser) and() (*filter, error) { return p.joined("and", p.one) }
 
 func (p *parser) joined(op string, next func() (*filter, error)) (*filter, error) {
 	left, err := next()
-	for err == nil && p.word(op) {
-		var right *filter
-		if right, err = next(); err == nil {
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{left.String(): true}
+	for p.word(op) {
+		right, err := next()
+		if err != nil {
+			return nil, err
+		}
+		if text := right.String(); !seen[text] { // to ask the same twice changes nothing
+			seen[text] = true
 			left = &filter{op: op, operands: []*filter{left, right}}
 		}
 	}
-	return left, err
+	return left, nil
 }
 
 func (p *parser) one() (*filter, error) {
@@ -164,7 +191,8 @@ func (p *parser) comparison() (*filter, error) {
 	for op := range comparisons {
 		if p.word(op) {
 			value, err := p.value()
-			return &filter{op: op, attr: attr, value: value}, err
+			text, _ := value.(string)
+			return &filter{op: op, attr: attr, value: value, folded: cases.Fold().String(text)}, err
 		}
 	}
 	return nil, p.unexpected("a comparison (eq, ne, co, sw, ew, gt, ge, lt, le, pr)")

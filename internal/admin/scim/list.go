@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -115,6 +116,12 @@ func number(v url.Values, name string, otherwise, least int) (int, error) {
 }
 
 func (s *Service) answerQuery(c *route.Call, q query) error {
+	leave, err := searches.Enter(c.R.Context(), c.Manage.Actor)
+	if err != nil {
+		return &scimError{http.StatusServiceUnavailable, "",
+			"Too many searches are under way. Try again in a moment."}
+	}
+	defer leave()
 	found, err := s.find(c.R.Context(), c.Manage, q)
 	if err != nil {
 		return err

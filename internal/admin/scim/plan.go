@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -61,6 +62,17 @@ func isPrefix(list []lookup) bool {
 
 // candidates reads what the lookups find, each account once, by user name.
 func candidates(ctx context.Context, m *manage.Manager, lookups []lookup) ([]oauth.Account, error) {
+	slices.SortFunc(lookups, func(a, b lookup) int {
+		return cmp.Or(strings.Compare(a.by, b.by), strings.Compare(a.text, b.text))
+	})
+	lookups = slices.Compact(lookups)
+	many, err := overlap(ctx, m, lookups)
+	if err != nil {
+		return nil, err
+	}
+	if many { // one walk through all costs less, if it may be made
+		lookups = []lookup{{"prefix", ""}}
+	}
 	var found []oauth.Account
 	for _, l := range lookups {
 		list, err := l.find(ctx, m)
@@ -76,6 +88,26 @@ func candidates(ctx context.Context, m *manage.Manager, lookups []lookup) ([]oau
 		return strings.Compare(authn.NormalizeUsername(a.Username), authn.NormalizeUsername(b.Username))
 	})
 	return slices.CompactFunc(found, func(a, b oauth.Account) bool { return a.ID == b.ID }), nil
+}
+
+// overlap tells whether one walk through all accounts costs less than the lookups, whose pages by prefix are
+// each put in order, or whether these would read more than a search may look at.
+func overlap(ctx context.Context, m *manage.Manager, lookups []lookup) (bool, error) {
+	sum := 0
+	for _, l := range lookups {
+		if l.by != "prefix" {
+			continue
+		}
+		n, err := m.Store.CountAccounts(ctx, l.text)
+		if sum += n; err != nil || sum > MaxWalk {
+			return true, err
+		}
+	}
+	if sum <= manage.MaxPage {
+		return false, nil
+	}
+	all, err := m.Store.CountAccounts(ctx, "")
+	return all <= MaxWalk, err
 }
 
 func (l lookup) find(ctx context.Context, m *manage.Manager) ([]oauth.Account, error) {

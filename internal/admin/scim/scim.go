@@ -10,8 +10,11 @@ package scim
 
 import (
 	"encoding/json"
+	"github.com/usher-id/usher/internal/fair"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"time"
 
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
@@ -27,6 +30,12 @@ type Service struct {
 	AdminURL string
 	Logger   *slog.Logger
 }
+
+// searches bounds what searches take of the processors: silent renewal needs them, too. Callers share the
+// places; one that has waited for 5 s is told to come back.
+var searches = fair.New(fair.Bounds{
+	AtOnce: max(1, runtime.GOMAXPROCS(0)/2), OfKey: 1, Waiting: 64, Longest: 5 * time.Second,
+})
 
 // Routes lists them; the operations are those of accounts.
 func (s *Service) Routes() []route.Route {

@@ -230,8 +230,14 @@ func (s *Service) update(c *route.Call, acc oauth.Account, u object) error {
 	}
 	m.IfVersion = acc.Version // all that follows was decided by it
 	ctx, want, password := c.R.Context(), accountOf(acc, u), textOf(u, "password")
-	if password != "" && isPassword(m, &acc, password) {
-		password = ""
+	if password != "" {
+		same, err := isPassword(ctx, m, &acc, password)
+		if err != nil {
+			return err
+		}
+		if same {
+			password = ""
+		}
 	}
 	if password != "" {
 		if err := authn.CheckNewPassword(want.Username, password); err != nil {
@@ -284,12 +290,13 @@ func changeFields(ctx context.Context, m *manage.Manager, acc, want oauth.Accoun
 
 // isPassword tells whether the account has the password already: a directory that sends it each time must not sign the
 // user out each time. Who may not set it learns nothing: else an operator could guess an admin's.
-func isPassword(m *manage.Manager, acc *oauth.Account, password string) bool {
+func isPassword(
+	ctx context.Context, m *manage.Manager, acc *oauth.Account, password string,
+) (bool, error) {
 	if acc.PasswordHash == "" || acc.Role != "" && !m.Role.AtLeast(oauth.RoleAdmin) {
-		return false
+		return false, nil
 	}
-	same, _, err := authn.VerifyPassword(acc.PasswordHash, password)
-	return same && err == nil
+	return m.HasPassword(ctx, acc.PasswordHash, password)
 }
 
 func sameFields(a, b *oauth.Account) bool {

@@ -15,7 +15,7 @@ func TestNoVerbScans(t *testing.T) {
 	s := openURL(t, sqliteURL(t))
 	whole := []*statement{selectClients, selectKeys, insertKeyUnless, countAccounts}
 	small := []string{"SCAN CONSTANT ROW", "SCAN account USING INDEX account_operator", "SCAN named", "SCAN mailed", "SCAN edge", "SCAN t"}
-	sorts := []*statement{selectKeys, selectDelegationsOfSession, searchAccounts, searchClients}
+	sorts := []*statement{selectKeys, selectDelegationsOfSession, searchAccounts, searchClients, yieldDevice}
 	conn := <-s.db.(*sqliteEngine).readers
 	defer func() { s.db.(*sqliteEngine).readers <- conn }()
 	for _, statement := range statements {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -10,10 +11,14 @@ var deviceTests = map[string]func(*fixture){
 	"device":              testDevice,
 	"device decided":      testDecideDevice,
 	"devices at the most": testTooManyDevices,
+	"devices by network":  testDevicesByNetwork,
 	"device polls":        testPollDevice,
 	"device expired":      testDeviceExpired,
 	"devices of a client": testDevicesOfClient,
 }
+
+// places are so many, without shares of networks.
+func places(most int) oauth.DevicePlaces { return oauth.DevicePlaces{Client: most, Network: most} }
 
 // newDevice is a request that is not stored yet.
 func (f *fixture) newDevice(clientID string) store.DeviceRequest {
@@ -26,7 +31,7 @@ func (f *fixture) newDevice(clientID string) store.DeviceRequest {
 func (f *fixture) device(clientID string) store.DeviceRequest {
 	f.Helper()
 	d := f.newDevice(clientID)
-	f.must(f.st.StartDevice(f.Context(), d, 100))
+	f.must(f.st.StartDevice(f.Context(), d, places(100)))
 	return d
 }
 
@@ -45,13 +50,13 @@ func testDevice(f *fixture) {
 	f.same("request", got, d)
 	plain := f.newDevice(c.ID)
 	plain.Scope = nil
-	f.must(f.st.StartDevice(ctx, plain, 100))
+	f.must(f.st.StartDevice(ctx, plain, places(100)))
 	got, err = f.st.Device(ctx, plain.UserCodeHash, f.now)
 	f.must(err)
 	f.same("request without a scope", got, plain)
 	taken := f.newDevice(f.client().ID)
 	taken.UserCodeHash = d.UserCodeHash
-	f.want("taken user code", f.st.StartDevice(ctx, taken, 100), store.ErrConflict)
+	f.want("taken user code", f.st.StartDevice(ctx, taken, places(100)), store.ErrConflict)
 	got, err = f.st.Device(ctx, d.UserCodeHash, f.now)
 	f.must(err)
 	f.same("the first of the user code", got, d)
@@ -87,7 +92,7 @@ func testTooManyDevices(f *fixture) {
 	start := func(clientID string, at time.Duration) error {
 		d := f.newDevice(clientID)
 		d.Created, d.Expires = d.Created.Add(at), d.Expires.Add(at)
-		return f.st.StartDevice(ctx, d, most)
+		return f.st.StartDevice(ctx, d, places(most))
 	}
 	for i := range most {
 		f.must(start(c.ID, time.Duration(i)*time.Minute))
@@ -96,6 +101,51 @@ func testTooManyDevices(f *fixture) {
 	f.want("another client's", start(other.ID, 0), nil)
 	f.want("once the first has expired", start(c.ID, 10*time.Minute), nil)
 	f.want("and then no more", start(c.ID, 10*time.Minute), store.ErrTooMany)
+}
+
+// Networks share a client's places: who has few is served, and the newest of who has the most gives way.
+func testDevicesByNetwork(f *fixture) {
+	ctx := f.Context()
+	c, places := f.client(), oauth.DevicePlaces{Client: 6, Network: 4}
+	at := f.now
+	start := func(network string) (store.DeviceRequest, error) {
+		d := f.newDevice(c.ID)
+		at = at.Add(time.Millisecond)
+		d.Network, d.Created = network, at
+		return d, f.st.StartDevice(ctx, d, places)
+	}
+	var flood []store.DeviceRequest
+	for range places.Network {
+		d, err := start("flood")
+		f.must(err)
+		flood = append(flood, d)
+	}
+	_, err := start("flood")
+	f.want("more than its share", err, store.ErrTooMany)
+	var users []store.DeviceRequest
+	for _, network := range []string{"a", "b", "c", "d"} {
+		d, err := start(network)
+		f.must(err)
+		users = append(users, d)
+	}
+	for i, want := range []error{nil, nil, store.ErrNotFound, store.ErrNotFound} {
+		f.want("of the flood", f.deviceError(flood[i], at), want)
+	}
+	for _, d := range users {
+		f.want("a user's", f.deviceError(d, at), nil)
+	}
+	_, err = start("flood")
+	f.want("the flood again", err, store.ErrTooMany)
+	_, err = start("a")
+	f.want("a second where none has more", err, store.ErrTooMany)
+	// What a user decided about does not give way.
+	f.must(f.st.DecideDevice(ctx, flood[0].UserCodeHash, store.DeviceApproved, newID(), at,
+		f.audit(store.EventDeviceDecided)))
+	_, err = start("e")
+	f.want("where only a decided one could give way", err, store.ErrTooMany)
+	taken, err := start("f")
+	f.want("full", err, store.ErrTooMany)
+	f.want("what was refused", f.deviceError(taken, at), store.ErrNotFound)
 }
 
 func testPollDevice(f *fixture) {
@@ -140,5 +190,5 @@ func testDevicesOfClient(f *fixture) {
 	f.want("request of a removed client", f.deviceError(d, f.now), store.ErrNotFound)
 	f.want("another client's", f.deviceError(bystander, f.now), nil)
 	f.must(f.st.PutClient(ctx, c, 0, store.Audit{}))
-	f.must(f.st.StartDevice(ctx, f.newDevice(c.ID), 1))
+	f.must(f.st.StartDevice(ctx, f.newDevice(c.ID), places(1)))
 }

@@ -147,12 +147,12 @@ func testMendDevices(f *fixture) {
 	l := store.Lifetimes{Session: time.Hour, Idle: time.Hour, Refresh: time.Hour, Device: 10 * time.Minute}
 	ahead := f.now.Add(9 * time.Hour)
 	d := store.DeviceRequest{UserCodeHash: []byte("a"), ClientID: "tv", Created: ahead, Expires: ahead.Add(l.Device)}
-	f.must(f.st.StartDevice(ctx, d, 1))
+	f.must(f.st.StartDevice(ctx, d, places(1)))
 	n, err := f.st.MendFuture(ctx, f.now, l, 10)
 	f.must(err)
 	f.same("mended", n >= 1, true)
 	d = store.DeviceRequest{UserCodeHash: []byte("b"), ClientID: "tv", Created: f.now.Add(l.Device), Expires: f.now.Add(2 * l.Device)}
-	f.want("another, when it has expired", f.st.StartDevice(ctx, d, 1), nil)
+	f.want("another, when it has expired", f.st.StartDevice(ctx, d, places(1)), nil)
 }
 
 func testClock(f *fixture) {

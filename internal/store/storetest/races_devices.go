@@ -20,7 +20,7 @@ var deviceRaces = map[string]func(*fixture){
 func raceStartDevice(f *fixture) {
 	const most = 5
 	clients := []oauth.Client{f.client(), f.client()}
-	errs := race(racers, func(i int) error { return f.st.StartDevice(f.Context(), f.newDevice(clients[i%2].ID), most) })
+	errs := race(racers, func(i int) error { return f.st.StartDevice(f.Context(), f.newDevice(clients[i%2].ID), places(most)) })
 	f.same("winners", f.winners(errs, store.ErrTooMany), 2*most)
 	for i := range clients {
 		n := 0
@@ -39,7 +39,7 @@ func raceStartDeviceCode(f *fixture) {
 	n := f.winners(race(racers, func(i int) error {
 		d := f.newDevice(clients[i%2].ID)
 		d.UserCodeHash = hash
-		return f.st.StartDevice(f.Context(), d, 100)
+		return f.st.StartDevice(f.Context(), d, places(100))
 	}), store.ErrConflict)
 	f.same("winners", n, 1)
 }

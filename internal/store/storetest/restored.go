@@ -17,7 +17,7 @@ func testEndRestored(f *fixture) {
 		f.Fatal(err)
 	}
 	device := store.DeviceRequest{UserCodeHash: []byte("code"), ClientID: w.x.ID, Created: f.now, Expires: f.now.Add(time.Hour)}
-	f.must(f.st.StartDevice(f.Context(), device, 10))
+	f.must(f.st.StartDevice(f.Context(), device, places(10)))
 	before, err := f.st.Revision(f.Context())
 	f.must(err)
 
