@@ -109,6 +109,10 @@ func eachRow(conn *sqlite.Conn, text string, scan func(row)) error {
 
 // openCopy opens the copy of a database and tells its size. It refuses what is none, or not all of one.
 func openCopy(path string) (f *os.File, size int64, err error) {
+	// The log of a copy lies beside the copy, and not beside a link to it.
+	if path, err = withoutLinks(path); err != nil {
+		return nil, 0, err
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -30,12 +30,8 @@ var errInUse = errors.New("a server or another command has the database open: st
 // PrepareRestore copies a backup beside the database and checks the copy. The database need not exist. Progress, if
 // there, hears of bytes that were copied, of all there are.
 func PrepareRestore(ctx context.Context, database, file string, progress func(done, total int64)) (*Restoring, error) {
-	// What is behind a link is replaced and not the link, and the log of a copy lies beside the
-	// copy.
+	// What is behind a link is replaced, and not the link.
 	target, err := withoutLinks(database)
-	if err == nil {
-		file, err = withoutLinks(file)
-	}
 	if err != nil {
 		return nil, err
 	}
