@@ -49,8 +49,8 @@ func TestAFloodOfDevicesKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// hanging gives https addresses of one host, each at a port that accepts connections and says nothing.
-func hanging(t testing.TB, n int) (list []string) {
+// silentAddresses gives https addresses of one host, each at a port that accepts connections and says nothing.
+func silentAddresses(t testing.TB, n int) (list []string) {
 	t.Helper()
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -74,7 +74,7 @@ func TestHangingRequestURIsHoldNobodyUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	o := w.server.outbound
-	for _, address := range hanging(t, 30) {
+	for _, address := range silentAddresses(t, 30) {
 		go func() { _, _ = o.get(ctx, "stranger", address) }()
 	}
 	underWay := func() int {

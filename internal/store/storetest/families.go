@@ -142,7 +142,7 @@ func testRedeemOffline(f *fixture) {
 	acc.PasswordHash = ""
 	want := oauth.Standing{
 		Session: oauth.Session{
-			ID: family.ID, AccountID: acc.ID, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR,
+			ID: s.ID, AccountID: acc.ID, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR,
 			Created: f.now, LastUsed: f.now, IdleTimeout: 23 * time.Hour, Expires: family.Expires,
 		},
 		Account: acc, Consent: &consent, Family: &family,
