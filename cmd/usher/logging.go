@@ -17,22 +17,29 @@ const (
 // logBuffer gathers log lines so that a busy server does not make a system call for each. What matters
 // (warnings and errors) is written at once, the rest within a second, all of it at Close.
 type logBuffer struct {
-	mu   sync.Mutex
-	w    *bufio.Writer
-	done chan struct{}
-	once sync.Once
+	mu     sync.Mutex
+	w      *bufio.Writer
+	counts *lineCounts
+	lines  slog.Handler // writes the lines that say what was left out
+	done   chan struct{}
+	once   sync.Once
 }
 
-// newLog makes the logger of a node in the form and from the level that the operator chose.
+// newLog makes the logger of a node in the form and from the level that the operator chose. How often a line
+// of one kind is written is limited (see limited).
 func newLog(w io.Writer, format string, level slog.Level) (*slog.Logger, *logBuffer) {
-	b := &logBuffer{w: bufio.NewWriterSize(w, logBufferSize), done: make(chan struct{})}
+	b := &logBuffer{
+		w: bufio.NewWriterSize(w, logBufferSize), done: make(chan struct{}),
+		counts: &lineCounts{kinds: map[string]*lineCount{}},
+	}
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(b, options)
 	if format == "json" {
 		handler = slog.NewJSONHandler(b, options)
 	}
+	b.lines = urgent{handler, b}
 	go b.flushing()
-	return slog.New(urgent{handler, b}), b
+	return slog.New(limited{b.lines, b.counts}), b
 }
 
 // Write implements io.Writer for the handler, which writes whole lines.
@@ -55,15 +62,23 @@ func (b *logBuffer) flushing() {
 		select {
 		case <-b.done:
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			b.sayLeftOut(now, false)
 			b.flush()
 		}
+	}
+}
+
+func (b *logBuffer) sayLeftOut(now time.Time, all bool) {
+	for _, line := range b.counts.leftOut(now, all) {
+		_ = b.lines.Handle(context.Background(), line) // as in flush
 	}
 }
 
 // Close writes what is left; lines that come later are written when the buffer is full.
 func (b *logBuffer) Close() {
 	b.once.Do(func() { close(b.done) })
+	b.sayLeftOut(time.Now(), true)
 	b.flush()
 }
 

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // programs is a part of the door for programs: the API and SCIM, each with its own form of errors.
@@ -38,11 +41,13 @@ func (a *Admin) program(rt route.Route, part programs) http.Handler {
 		if err == nil && refused == nil && !manage.Allowed(caller.Role, rt.Op) {
 			refused = &refusal{http.StatusForbidden, "insufficient_scope", notAllowed(caller.Role, rt.Op).Error()}
 		}
+		web.Claims(w, caller.ClientID)
 		switch {
 		case err != nil:
 			part.WriteError(w, r, err)
 			return
 		case refused != nil:
+			web.Because(w, cmp.Or(refused.code, "unauthorized"), errors.New(refused.description))
 			part.Unauthorized(w, r, refused.status, refused.code, refused.description)
 			return
 		}

@@ -149,7 +149,9 @@ func (a *Admin) Handler() http.Handler {
 	for _, r := range a.scim.Routes() {
 		mux.Handle(r.Pattern, a.count("scim", a.program(r, a.scim)))
 	}
-	return web.Harden(a.overTLS(a.ownName(web.InContext(a.known(mux), store.WithBudget))), a.base.Hostname())
+	reporter := web.Reporter{Log: a.Logger, Proxies: a.proxies, Client: func(*http.Request) string { return "" }}
+	guarded := reporter.Report(a.overTLS(a.ownName(a.known(mux))))
+	return web.Harden(web.InContext(guarded, store.WithBudget), a.base.Hostname())
 }
 
 func (a *Admin) home(w http.ResponseWriter, r *http.Request) {

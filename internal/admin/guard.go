@@ -12,6 +12,7 @@ import (
 	"github.com/usher-id/usher/internal/admin/pages"
 	"github.com/usher-id/usher/internal/admin/scim"
 	"github.com/usher-id/usher/internal/manage"
+	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/web"
 )
@@ -24,13 +25,14 @@ const maxBody = manage.MaxFile + 2<<20
 func (a *Admin) overTLS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.proxies.SaysHTTPS(r) {
-			http.Error(w, "The admin pages are reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
+			web.Deny(w, http.StatusForbidden, "The admin pages are reached over https only (behind a proxy: "+
+				"list it in trusted_proxies and let it send X-Forwarded-Proto: https).")
 			return
 		}
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if v := a.Manager.Clock.Last(); !reads && !v.Trust.Serves() {
 			w.Header().Set("Retry-After", "5")
-			http.Error(w, "Nothing can be changed now: "+v.Why+".", http.StatusServiceUnavailable)
+			web.Deny(w, http.StatusServiceUnavailable, "Nothing can be changed now: "+v.Why+".")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -42,7 +44,8 @@ func (a *Admin) overTLS(next http.Handler) http.Handler {
 func (a *Admin) ownName(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.EqualFold(r.Host, a.base.Host) {
-			http.Error(w, "The admin pages are at "+a.Manager.AdminURL+homePath+" (admin_base_url).", http.StatusMisdirectedRequest)
+			web.Deny(w, http.StatusMisdirectedRequest,
+				"The admin pages are at "+a.Manager.AdminURL+homePath+" (admin_base_url).")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -55,8 +58,7 @@ func (a *Admin) documentsOnly(next http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		dest := r.Header.Get("Sec-Fetch-Dest")
 		if dest != "" && dest != "document" && !(dest == "empty" && r.Header.Get("Sec-Fetch-Site") == "same-origin") {
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "This address answers only as a page.", http.StatusForbidden)
+			web.Deny(w, http.StatusForbidden, "This address answers only as a page.")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -68,6 +70,7 @@ func (a *Admin) documentsOnly(next http.Handler) http.HandlerFunc {
 func (a *Admin) ownForms(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := a.forms.Check(r); err != nil {
+			web.Because(w, "cross_origin_form", err)
 			a.pages.WriteNotice(w, http.StatusForbidden, pages.Notice{
 				Title: "This form came from somewhere else",
 				Text:  "For your safety only forms of these pages themselves are accepted. Nothing was changed.",
@@ -137,12 +140,11 @@ func writeRefusal(w http.ResponseWriter, contentType string, answer map[string]a
 // fault answers where the server failed before any part of it was asked.
 func (a *Admin) fault(w http.ResponseWriter, err error) {
 	if errors.Is(err, store.ErrUnavailable) {
-		a.Logger.Warn("the database is unavailable", "error", err)
+		web.Because(w, string(oauth.TemporarilyUnavailable), err)
 		a.pages.WriteNotice(w, http.StatusServiceUnavailable, pages.Unavailable)
 		return
 	}
-	id := web.NewSecret()[:8]
-	a.Logger.Error("request failed", "log_id", id, "error", err)
+	id := web.Failed(w, a.Logger, err)
 	a.pages.WriteNotice(w, http.StatusInternalServerError, pages.Notice{
 		Title: "Something went wrong", Text: "The server met an unexpected condition (log id " + id + "). Try again in a moment.",
 	})
@@ -176,8 +178,7 @@ func (c *recorder) Write(b []byte) (int, error) {
 // count counts the requests of a part.
 func (a *Admin) count(part string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen := &web.StatusRecorder{ResponseWriter: w, Status: http.StatusOK}
-		next.ServeHTTP(seen, r)
-		a.requests.WithLabelValues(part, strconv.Itoa(seen.Status/100)+"xx").Inc()
+		next.ServeHTTP(w, r)
+		a.requests.WithLabelValues(part, strconv.Itoa(web.AnswerOf(w).Status/100)+"xx").Inc()
 	})
 }

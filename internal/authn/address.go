@@ -83,6 +83,21 @@ func Network(addr netip.Addr) netip.Prefix {
 	return prefix
 }
 
+// Site is what stands for an address where attempts are listed by network: its /24, or, with IPv6, the /48 that
+// a site has.
+func Site(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap().WithZone("")
+	bits := 24
+	if addr.Is6() {
+		bits = 48
+	}
+	network, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{} // no address could be told
+	}
+	return network
+}
+
 func addressKey(addr netip.Addr) [16]byte {
 	addr = addr.Unmap()
 	if !addr.IsValid() {

@@ -73,6 +73,9 @@ type Session struct {
 	IdleTimeout time.Duration
 	Expires     time.Time
 	Created     time.Time
+	// UserAgent and Address are where the last sign-in came from, as a browser of that address said. Lists of
+	// sessions read them, nothing else.
+	UserAgent, Address string
 }
 
 // ChildSession serves one client at one origin in a frame; it lives and dies with its parent.

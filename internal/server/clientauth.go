@@ -20,6 +20,9 @@ import (
 // errClient does not tell an unknown client from a wrong proof, nor one proof from another.
 var errClient = oauth.Errorf(oauth.InvalidClient, "Client authentication failed.")
 
+// errUnknownClient is a cause for the log.
+var errUnknownClient = errors.New("unknown client")
+
 var errTwoWays = oauth.Errorf(oauth.InvalidRequest, "The request authenticates the client in two ways.")
 
 // The kinds of one-time values that come with a request.
@@ -58,7 +61,7 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 	}
 	if !known {
 		subtle.ConstantTimeCompare(web.HashSecret(p.secret), make([]byte, 32))
-		return authenticated{}, errClient
+		return authenticated{}, errClient.Because(errUnknownClient)
 	}
 	a := authenticated{client: c, method: p.method}
 	chain := certificates(r)
@@ -72,7 +75,7 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 		}
 	}
 	if !mayAuthenticateBy(c, a.method) {
-		return authenticated{}, errClient
+		return authenticated{}, errClient.Because(fmt.Errorf("the client does not authenticate by %s", a.method))
 	}
 	var err error
 	switch a.method {
@@ -134,7 +137,7 @@ func (p presented) basic(user, password string) (presented, *oauth.Error) {
 	id, err1 := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(password)
 	if err1 != nil || err2 != nil {
-		return presented{}, errClient
+		return presented{}, errClient.Because(errors.New("the Basic credentials are not form-encoded"))
 	}
 	if p.id != "" && p.id != id {
 		return presented{}, errTwoWays
@@ -280,7 +283,7 @@ func (s *Server) spend(ctx context.Context, values ...store.OneTime) *oauth.Erro
 
 // spentErrors say which of the one-time values of a request was used before.
 var spentErrors = map[string]*oauth.Error{
-	kindAssertion: errClient,
+	kindAssertion: errClient.Because(errors.New("the assertion was used before")),
 	kindDPoP:      oauth.Errorf(oauth.InvalidDPoPProof, "The DPoP proof was used before."),
 	kindPushed:    oauth.Errorf(oauth.InvalidRequestURI, "The request_uri was used before."),
 }

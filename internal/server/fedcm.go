@@ -172,7 +172,7 @@ type browserError struct {
 }
 
 func (s *Server) refuseBrowser(w http.ResponseWriter, err *oauth.Error) {
-	err = web.Logged(s.Logger, err)
+	err = web.Refused(w, s.Logger, err)
 	s.metrics.refused(err.Code)
 	var answer browserError
 	answer.Error.Error, answer.Error.Code = err.Code, err.Code

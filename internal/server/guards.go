@@ -1,7 +1,6 @@
 package server
 
 import (
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +15,8 @@ func (s *Server) overTLS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !s.InsecurePlaintext && !s.proxies.SaysHTTPS(r):
-			http.Error(w, "This server is reached over https only (behind a proxy: list it in trusted_proxies and let it send X-Forwarded-Proto: https).", http.StatusForbidden)
+			web.Deny(w, http.StatusForbidden, "This server is reached over https only (behind a proxy: "+
+				"list it in trusted_proxies and let it send X-Forwarded-Proto: https).")
 		case !s.Clock.Last().Trust.Serves():
 			refuseByClock(w, r)
 		default:
@@ -25,14 +25,13 @@ func (s *Server) overTLS(next http.Handler) http.Handler {
 	})
 }
 
-// refuseByClock answers a browser with a page and a program with JSON. The log heard of the clock when it changed.
+// refuseByClock answers a browser with a page and a program with JSON.
 func refuseByClock(w http.ResponseWriter, r *http.Request) {
 	refused := oauth.Errorf(oauth.TemporarilyUnavailable, "The clock of this server is wrong. Try again later.")
-	quiet := slog.New(slog.DiscardHandler)
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		web.WriteErrorPage(w, quiet, refused)
+		web.WriteErrorPage(w, nil, refused)
 	} else {
-		web.WriteJSONError(w, quiet, refused)
+		web.WriteJSONError(w, nil, refused)
 	}
 }
 
@@ -45,8 +44,7 @@ func (s *Server) documentsOnly(next http.Handler) http.Handler {
 		case "", "document", "iframe":
 			next.ServeHTTP(w, r)
 		default:
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "This address answers only as a page or a frame.", http.StatusForbidden)
+			web.Deny(w, http.StatusForbidden, "This address answers only as a page or a frame.")
 		}
 	})
 }
@@ -56,8 +54,7 @@ func (s *Server) documentsOnly(next http.Handler) http.Handler {
 func (s *Server) browserOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Sec-Fetch-Dest") != "webidentity" {
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "This address answers only the browser itself.", http.StatusForbidden)
+			web.Deny(w, http.StatusForbidden, "This address answers only the browser itself.")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -68,6 +65,7 @@ func (s *Server) browserOnly(next http.Handler) http.Handler {
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.guard.Check(r); err != nil {
+			web.Because(w, "cross_origin_form", err)
 			web.WritePage(w, s.Logger, http.StatusForbidden, oauth.ValidOrigin{}, web.Plain{
 				Title: "This form came from somewhere else",
 				Text:  "For your safety only forms of this server itself are accepted. Go back to the app and start again.",
@@ -76,6 +74,27 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// reporting has the refusals of a handler logged (see web.Reporter).
+func (s *Server) reporting(next http.Handler) http.Handler {
+	return web.Reporter{Log: s.Logger, Proxies: s.proxies, Client: claimedClient}.Report(next)
+}
+
+// claimedClient is the client that a request names, proved or not; empty where it names none in clear.
+func claimedClient(r *http.Request) string {
+	if p, err := presentedBy(r); err == nil && p.id != "" {
+		return p.id
+	}
+	for _, id := range []string{r.PostForm.Get("client_id"), r.PathValue("id")} {
+		if id != "" {
+			return id
+		}
+	}
+	if user, _, ok := r.BasicAuth(); ok {
+		return user
+	}
+	return r.URL.Query().Get("client_id")
 }
 
 // sentByUs tells by the Referer whether a page of ours sent the browser here (see oauth.ValidOrigin.Sent).

@@ -65,8 +65,10 @@ func (s *Server) introspectionCaller(w http.ResponseWriter, r *http.Request, sna
 	switch {
 	case err != nil:
 		return nil, err
-	case caller.method == oauth.AuthNone || !snap.profile.Allows(caller.client, oauth.CapIntrospection):
-		return nil, errClient
+	case caller.method == oauth.AuthNone:
+		return nil, errClient.Because(errors.New("a public client may not introspect"))
+	case !snap.profile.Allows(caller.client, oauth.CapIntrospection):
+		return nil, errClient.Because(errors.New("the client or the profile lacks the capability introspection"))
 	case len(r.PostForm["token"]) != 1:
 		return nil, oauth.Errorf(oauth.InvalidRequest, "The request needs exactly one token.")
 	}

@@ -92,7 +92,7 @@ func (s *Server) understand(ctx context.Context, request oauth.LogoutRequest) (*
 		case err != nil:
 			return nil, err
 		case !ok:
-			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
+			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.").Because(errUnknownClient)
 		}
 		f.visit.client = c
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // mtlsEndpoints are the endpoints that the listener for client certificates serves, by their names in the metadata
@@ -43,9 +44,12 @@ func (s *Server) MTLSHandler() http.Handler {
 	for _, path := range mtlsEndpoints {
 		served[path] = true
 	}
+	others := s.reporting(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		web.Deny(w, http.StatusNotFound, "This listener serves the endpoints in mtls_endpoint_aliases only.")
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !served[r.URL.Path] {
-			http.Error(w, "This listener serves the endpoints in mtls_endpoint_aliases only.", http.StatusNotFound)
+			others.ServeHTTP(w, r)
 			return
 		}
 		all.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), mtlsDoor{}, true)))

@@ -267,6 +267,7 @@ func registrationFault(err error) *oauth.Error {
 // refuseRegistration answers an error: 401 where the token is at fault (RFC 6750 §3.1), 403 where nothing would help,
 // 400 for metadata (RFC 7591 §3.2.2).
 func refuseRegistration(w http.ResponseWriter, s *Server, e *oauth.Error) {
+	e = web.Refused(w, s.Logger, e)
 	switch e.Code {
 	case oauth.InvalidToken:
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="usher", error="invalid_token", error_description=%q`, e.Description))

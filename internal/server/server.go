@@ -73,6 +73,7 @@ type Server struct {
 	bucketKey   []byte
 	metrics     *metrics
 	tally       tally
+	failures    failures
 	guard       http.CrossOriginProtection
 	backChannel *backChannel
 	current     atomic.Pointer[snapshot]
@@ -133,6 +134,7 @@ func (s *Server) Run(ctx context.Context) error {
 				s.Logger.Error("the configuration could not be read again; going on with what is known", "error", err)
 			}
 			s.reportClock()
+			s.writeFailures(ctx, false)
 		case <-count.C:
 			s.writeTallies(ctx)
 		}
@@ -230,5 +232,5 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(path, s.wrongMethod(strings.Join(allowed, ", ")))
 	}
 	mux.HandleFunc("/", s.noSuchPage)
-	return web.Harden(s.overTLS(web.InContext(mux, store.WithBudget)), s.base.Hostname())
+	return web.Harden(web.InContext(s.reporting(s.overTLS(mux)), store.WithBudget), s.base.Hostname())
 }

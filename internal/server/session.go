@@ -130,7 +130,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, v *visit, acc 
 	if refused != nil {
 		return nil, refused
 	}
-	session := s.newSession(v, acc)
+	session := s.newSession(r, v, acc)
 	audit := s.audit(r, store.EventSignIn, v, nil)
 	again := former != nil && former.Account.ID == acc.ID
 	if again {
@@ -166,15 +166,19 @@ type signedInAs struct {
 	again          bool  // the session is there already
 }
 
-func (s *Server) newSession(v *visit, acc *oauth.Account) oauth.Session {
+func (s *Server) newSession(r *http.Request, v *visit, acc *oauth.Account) oauth.Session {
 	now := s.Now()
 	return oauth.Session{
 		ID: newID(), AccountID: acc.ID, AuthTime: now, AMR: []string{oauth.AMRPassword}, ACR: oauth.ACRPassword,
 		LastUsed: now, Created: now,
 		Expires:     now.Add(time.Duration(v.snap.profile.SessionMaxSeconds) * time.Second),
 		IdleTimeout: time.Duration(v.snap.profile.SessionIdleSeconds) * time.Second,
+		UserAgent:   userAgent(r), Address: s.proxies.ClientAddress(r).String(),
 	}
 }
+
+// userAgent is what the browser says of itself, bounded and printable.
+func userAgent(r *http.Request) string { return web.LogText(r.UserAgent()) }
 
 // saveSSO stores a session that the SSO cookie names. The secret is fresh for every sign-in, so that nobody can
 // fix it beforehand.

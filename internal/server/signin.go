@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -34,9 +35,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	username := r.PostForm.Get("username")
-	a, wait, err := s.admit(r, username)
+	a, wait, err := s.admit(w, r, username)
 	if err == nil && wait == 0 {
-		err = s.authenticate(r, a, r.PostForm.Get("password"))
+		err = s.authenticate(w, r, a, r.PostForm.Get("password"))
 	}
 	var st *oauth.Standing
 	if err == nil && wait == 0 {
@@ -44,7 +45,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil && errors.Is(err, oauth.ErrUnavailable):
-		s.askAgain(w, v, username, 0, web.Logged(s.Logger, err)) // what was typed is all that is lost
+		s.askAgain(w, v, username, 0, web.Refused(w, s.Logger, err)) // what was typed is all that is lost
 	case err != nil && err.Code != oauth.AccessDenied:
 		s.answerError(w, v, err)
 	case err != nil || wait > 0:
@@ -65,6 +66,7 @@ func (s *Server) askAgain(w http.ResponseWriter, v *visit, username string, wait
 		s.answerError(w, v, oauth.Internal(err))
 		return
 	}
+	web.Claims(w, v.client.ID)
 	status, text := http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Try again in %s.", inWords(wait))
 	switch {
 	case problem != nil && problem.Code == oauth.TemporarilyUnavailable:
@@ -95,10 +97,12 @@ type attempt struct {
 
 // admit counts the guess before it is judged, so that guesses at the same moment all count. It answers how
 // long to wait where there were too many.
-func (s *Server) admit(r *http.Request, username string) (*attempt, time.Duration, *oauth.Error) {
+func (s *Server) admit(
+	w http.ResponseWriter, r *http.Request, username string,
+) (*attempt, time.Duration, *oauth.Error) {
 	now := s.Now()
 	if ok, wait := s.addresses.Allow(s.proxies.ClientAddress(r), now); !ok {
-		return nil, wait, nil
+		return nil, wait, s.signInFailed(w, r, oauth.ID{}, reasonAddress)
 	}
 	acc, err := s.accountNamed(r, username)
 	if err != nil {
@@ -114,7 +118,7 @@ func (s *Server) admit(r *http.Request, username string) (*attempt, time.Duratio
 		return nil, 0, web.AsError(err)
 	}
 	if ok, wait := authn.Allowed(before); !ok {
-		return nil, wait, nil
+		return nil, wait, s.signInFailed(w, r, acc.ID, reasonThrottled)
 	}
 	return a, 0, nil
 }
@@ -133,29 +137,32 @@ func (s *Server) accountNamed(r *http.Request, username string) (oauth.Account, 
 }
 
 // authenticate checks the password; access_denied is the answer to a wrong one and to an unknown name.
-func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oauth.Error {
+func (s *Server) authenticate(
+	w http.ResponseWriter, r *http.Request, a *attempt, password string,
+) *oauth.Error {
 	ok, outdated, err := s.passwords.Check(r.Context(), s.networkOf(r), a.account.PasswordHash, password)
 	switch {
 	case err != nil:
 		return web.AsError(err)
 	case ok && a.account.Locked:
-		return s.failed(r, a, "locked", lockedOut)
+		return cmp.Or(s.signInFailed(w, r, a.account.ID, reasonLocked), lockedOut)
 	case !ok:
-		return s.failed(r, a, "wrong password", wrongPassword)
+		return cmp.Or(s.signInFailed(w, r, a.account.ID, a.reason()), wrongPassword)
 	case outdated:
 		s.rehash(r, &a.account, password)
 	}
 	return nil
 }
 
-// failed records a sign-in that did not succeed, and returns what the user is told.
-func (s *Server) failed(r *http.Request, a *attempt, detail string, answer *oauth.Error) *oauth.Error {
-	record := s.audit(r, store.EventSignInFailed, nil, nil)
-	record.AccountID, record.Detail = a.account.ID, detail
-	if err := s.Store.RecordFailedSignIn(r.Context(), record); err != nil {
-		return web.AsError(err)
+// reason is why a password did not fit: nobody has the name, or the user has no password yet.
+func (a *attempt) reason() string {
+	switch {
+	case a.account.ID.IsZero():
+		return reasonUnknown
+	case a.account.PasswordHash == "":
+		return reasonNone
 	}
-	return answer
+	return reasonWrong
 }
 
 // rehash brings a stored hash up to today's parameters while the password is at hand.

@@ -48,9 +48,10 @@ func (t *tally) keep(add store.Tally) {
 	t.unwritten = append(t.unwritten, add)
 }
 
-// writeLastTallies writes what is left when a node stops.
+// writeLastTallies writes what is left when a node stops: counts, and failed sign-ins.
 func (s *Server) writeLastTallies(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	s.writeTallies(ctx)
+	s.writeFailures(ctx, true)
 }

@@ -154,7 +154,7 @@ func (v *visit) ownPage(address string) (oauth.ValidRedirect, bool) {
 func (s *Server) carryBack(w http.ResponseWriter, r *http.Request, q url.Values, back oauth.ValidRedirect) {
 	v, err := s.arrive(r.Context(), q)
 	if err != nil { // the client may be gone: the app's page is not to end here for that
-		web.Logged(s.Logger, err)
+		web.Refused(w, s.Logger, err)
 		redirect(w, back.WithTicket(""))
 		return
 	}
@@ -165,7 +165,7 @@ func (s *Server) carryBack(w http.ResponseWriter, r *http.Request, q url.Values,
 	}
 	ticket, err := s.carried(r, v, q)
 	if err != nil {
-		web.Logged(s.Logger, err)
+		web.Refused(w, s.Logger, err)
 	}
 	redirect(w, back.WithTicket(ticket))
 }

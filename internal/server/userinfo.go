@@ -171,6 +171,7 @@ func (s *Server) challenge(w http.ResponseWriter, scheme string, e *oauth.Error)
 		h["Www-Authenticate"] = []string{bearer + problem, dpop}
 	}
 	h.Set("Cache-Control", "no-store")
+	web.Refused(w, s.Logger, e)
 	w.WriteHeader(status)
 }
 

@@ -37,7 +37,7 @@ func (s *Server) visitBy(ctx context.Context, clientID string) (*visit, *oauth.E
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.")
+		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.").Because(errUnknownClient)
 	}
 	// The snapshot that knows the client may be a newer one, and have what goes with it: the first pairwise salt, for one.
 	return &visit{snap: s.current.Load(), client: client}, nil
@@ -97,18 +97,19 @@ func (v *visit) consentScope() []string {
 
 // answerError brings an error to whoever the answer goes to.
 func (s *Server) answerError(w http.ResponseWriter, v *visit, e *oauth.Error) {
+	web.Claims(w, v.client.ID)
 	switch v.flow.Ending {
 	case oauth.EndDone, oauth.EndDevice, oauth.EndResolve, oauth.EndClose: // a window of our own says nothing to the app
 		web.WriteErrorPage(w, s.Logger, e)
 		return
 	case oauth.EndRedirect:
-		e = web.Logged(s.Logger, e)
+		e = web.Refused(w, s.Logger, e)
 		s.metrics.refused(e.Code)
 		s.sendBack(w, v, oauth.AuthorizationError(e, v.flow.Redirect.State, s.issuer))
 		return
 	}
 	s.metrics.refused(e.Code)
-	answer := oauth.NewAssistedError(web.Logged(s.Logger, e))
+	answer := oauth.NewAssistedError(web.Refused(w, s.Logger, e))
 	switch {
 	case !v.flow.Framed && v.flow.Ticket != "":
 		web.WritePage(w, s.Logger, web.StatusOf(e.Code), oauth.ValidOrigin{}, web.HandOver{

@@ -98,8 +98,10 @@ type Audit struct {
 	SessionID oauth.ID
 	Address   string // of the browser or API caller
 	Detail    string
-	// Count is above 1 where records were folded.
-	Count int
+	// Count is above 1 where one record stands for several attempts to sign in; First and Last are then when
+	// these were, where that is known.
+	Count       int
+	First, Last time.Time
 	// Change is what the decision made of something that operators set; nil for all others. It is kept beside the
 	// record, under its ID, and is not read with it.
 	Change *Change
@@ -142,9 +144,8 @@ type AuditFilter struct {
 // records that stand alone.
 type AuditLog interface {
 	Record(ctx context.Context, a Audit) error
-	// RecordFailedSignIn folds: one row an account and hour, whose Count rises. The zero account
-	// stands for all unknown names together.
-	RecordFailedSignIn(ctx context.Context, a Audit) error
+	// AccountAudits lists the newest records of one event about an account, newest first.
+	AccountAudits(ctx context.Context, account oauth.ID, event Event, limit int) ([]Audit, error)
 	// Audits lists the records with an ID before the given one (zero: from the newest) that match, newest first, at most
 	// limit. So that a rare match costs no walk over years, one call looks at a bounded number of records; next is where
 	// the following call goes on, zero where nothing is left.

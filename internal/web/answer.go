@@ -51,7 +51,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 
 // WriteJSONError answers with the error object of RFC 6749 §5.2.
 func WriteJSONError(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
-	e = Logged(log, e)
+	e = Refused(w, log, e)
 	if e.Code == oauth.InvalidClient {
 		w.Header().Set("WWW-Authenticate", `Basic realm="usher", charset="UTF-8"`)
 	}
@@ -91,20 +91,6 @@ func InContext(next http.Handler, with func(context.Context) context.Context) ht
 	})
 }
 
-// Logged writes a server_error with its cause to the log, under an id that the description then names,
-// so that a user's report can be found.
-func Logged(log *slog.Logger, e *oauth.Error) *oauth.Error {
-	if e.Code != oauth.ServerError {
-		if e.Code == oauth.TemporarilyUnavailable {
-			log.Warn("request refused", "description", e.Description, "error", e.Cause)
-		}
-		return e
-	}
-	id := NewSecret()[:8]
-	log.Error("request failed", "log_id", id, "error", e.Cause)
-	return oauth.Errorf(oauth.ServerError, "The server met an unexpected condition (log id %s).", id)
-}
-
 // AsError turns any error into a protocol error; what is not one is a server_error, or
 // temporarily_unavailable where it passes by itself.
 func AsError(err error) *oauth.Error {
@@ -114,18 +100,3 @@ func AsError(err error) *oauth.Error {
 	}
 	return oauth.Internal(err)
 }
-
-// StatusRecorder remembers the status of an answer, which is to begin with 200.
-type StatusRecorder struct {
-	http.ResponseWriter
-	Status int
-}
-
-// WriteHeader notes the status and sends it.
-func (r *StatusRecorder) WriteHeader(status int) {
-	r.Status = status
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (r *StatusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

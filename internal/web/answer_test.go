@@ -126,7 +126,7 @@ func TestServerErrorHidesTheCause(t *testing.T) {
 			web.WriteErrorPage(w, log, web.AsError(cause))
 		}},
 		{"message", http.StatusOK, func(w http.ResponseWriter, log *slog.Logger) {
-			web.WriteMessage(w, app(t), oauth.NewAssistedError(web.Logged(log, web.AsError(cause))))
+			web.WriteMessage(w, app(t), oauth.NewAssistedError(web.Refused(w, log, web.AsError(cause))))
 		}},
 	} {
 		log, lines := logger()

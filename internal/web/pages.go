@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -227,7 +228,7 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 		Frame: frame.String(), V: v,
 	})
 	if err != nil {
-		log.Error("page failed", "template", file, "error", err)
+		Failed(w, log, fmt.Errorf("page %s: %w", file, err))
 		http.Error(w, "server_error", http.StatusInternalServerError)
 		return
 	}
@@ -242,6 +243,9 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 	pageHeaders(w.Header(), nonce, frame, target, referrer)
 	if out, ok := v.(SignedOut); ok {
 		allowFrames(w.Header(), out.Frames)
+	}
+	if plain, ok := v.(Plain); ok && status >= http.StatusBadRequest {
+		note(w, nil, &refusal{code: statusCode(status), told: plain.Text})
 	}
 	RetryLater(w.Header(), status)
 	w.WriteHeader(status)
@@ -267,7 +271,7 @@ func formTarget(to oauth.ValidRedirect) string {
 // WriteErrorPage answers on our own plain page, which nobody may frame and which posts nothing: for errors
 // whose answer has no validated place to go to.
 func WriteErrorPage(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) {
-	e = Logged(log, e)
+	e = Refused(w, log, e)
 	page := Plain{
 		Title: "This request cannot be answered", Text: e.Description, Detail: "Error code: " + string(e.Code),
 	}

@@ -74,14 +74,11 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is there to read it
 	}
 	p := problemOf(r, err)
-	if p != nil && p.Type == typeUnavailable {
-		a.Logger.Warn("the database is unavailable", "path", r.URL.Path, "error", err)
-	}
 	if p == nil {
-		p = &problem{Status: http.StatusInternalServerError, Type: typeFault, LogID: web.NewSecret()[:8]}
+		p = &problem{Status: http.StatusInternalServerError, Type: typeFault, LogID: web.Failed(w, a.Logger, err)}
 		p.Detail = "The server's log says more under the id " + p.LogID + "."
-		a.Logger.Error("admin API request failed", "log_id", p.LogID, "path", r.URL.Path, "error", err)
 	}
+	web.Because(w, strings.TrimPrefix(p.Type, "urn:usher:problem:"), err)
 	write(w, p)
 }
 

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/usher-id/usher/internal/admin/route"
@@ -31,8 +32,9 @@ var Unavailable = Notice{
 // store.ErrNotFound as pages that say what to do, anything else as a fault with a log id.
 func (p *Pages) WriteError(c *route.Call, err error) {
 	status, v := p.explain(c, err)
+	web.Because(c.W, string(oauth.InvalidRequest), err) // where explain did not note more
 	if err := p.render(c, status, "problem.html", v.Title, v); err != nil {
-		p.Logger.Error("page failed", "template", "problem.html", "error", err)
+		web.Failed(c.W, p.Logger, fmt.Errorf("page problem.html: %w", err))
 		http.Error(c.W, "server_error", http.StatusInternalServerError)
 	}
 }
@@ -58,13 +60,13 @@ func (p *Pages) explain(c *route.Call, err error) (int, problem) {
 		return http.StatusNotFound, problem{Title: "There is nothing here",
 			Text: "What this address names does not exist, or ended meanwhile.", Link: "/admin", LinkText: "Overview"}
 	case errors.Is(err, store.ErrUnavailable):
-		web.Logged(p.Logger, oauth.Internal(err))
+		web.Refused(c.W, p.Logger, oauth.Internal(err))
 		return http.StatusServiceUnavailable, problem{Title: Unavailable.Title, Text: Unavailable.Text}
 	case errors.As(err, &reason) && reason.Code != oauth.ServerError:
 		return web.StatusOf(reason.Code), problem{Title: "This cannot be done now", Text: reason.Description}
 	}
 	return http.StatusInternalServerError, problem{Title: "Something went wrong here",
-		Text: web.Logged(p.Logger, oauth.Internal(err)).Description + " Nothing was changed by this request unless a list says so."}
+		Text: web.Refused(c.W, p.Logger, oauth.Internal(err)).Description + " Nothing was changed by this request unless a list says so."}
 }
 
 // collided is a conflict without a form: where something was to be undone or to end.

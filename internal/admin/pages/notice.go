@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // Notice is a page for somebody who is not signed in, or may not come in: a sentence, and at most one way on.
@@ -65,7 +67,7 @@ var roleHelp = map[oauth.Role]string{
 // alone shows a page to somebody who is not signed in.
 func (p *Pages) alone(w http.ResponseWriter, status int, file, title string, view any) {
 	if err := p.write(w, status, file, layout{Title: title, Version: p.Version, V: view}); err != nil {
-		p.Logger.Error("page failed", "template", file, "error", err)
+		web.Failed(w, p.Logger, fmt.Errorf("page %s: %w", file, err))
 		http.Error(w, "server_error", http.StatusInternalServerError)
 	}
 }

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,14 +48,14 @@ func (s *Service) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 		return // nobody is there to read it
 	}
 	e := errorOf(r, err)
-	if e != nil && e.Status == http.StatusServiceUnavailable {
-		s.Logger.Warn("the database is unavailable", "path", r.URL.Path, "error", err)
-	}
 	if e == nil {
-		id := web.NewSecret()[:8]
-		s.Logger.Error("SCIM request failed", "log_id", id, "path", r.URL.Path, "error", err)
-		e = &scimError{Status: http.StatusInternalServerError, Detail: "The server met an unexpected condition (log id " + id + ")."}
+		id := web.Failed(w, s.Logger, err)
+		e = &scimError{
+			Status: http.StatusInternalServerError,
+			Detail: "The server met an unexpected condition (log id " + id + ").",
+		}
 	}
+	web.Because(w, cmp.Or(e.Type, "invalid_request"), err)
 	writeError(w, e)
 }
 

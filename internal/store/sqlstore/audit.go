@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
@@ -12,15 +11,11 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-const auditColumns = `id, happened, event, actor, account_id, client_id, session_id, address, detail, times`
+const auditColumns = `id, happened, event, actor, account_id, client_id, session_id, address, detail, times,
+	began, ended`
 
-var (
-	insertAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (id) DO NOTHING`)
-	foldAudit = sql(`INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (id) DO UPDATE SET times = audit.times + excluded.times,
-			happened = excluded.happened, client_id = excluded.client_id, address = excluded.address, detail = excluded.detail`)
-)
+var insertAudit = sql(`INSERT INTO audit (` + auditColumns + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`)
 
 // record writes a where it is not the zero Audit, and beside it what was changed.
 func record(t tx, a store.Audit) {
@@ -48,7 +43,15 @@ func complete(a store.Audit) (_ store.Audit, there bool) {
 
 func auditArgs(a store.Audit) []any {
 	return []any{a.ID[:], millis(a.At), string(a.Event), a.Actor, orNull(a.AccountID), a.ClientID, orNull(a.SessionID),
-		a.Address, a.Detail, max(a.Count, 1)}
+		a.Address, a.Detail, max(a.Count, 1), millisOrZero(a.First), millisOrZero(a.Last)}
+}
+
+// millisOrZero is the stored form of a time that may be missing, where a column is not null.
+func millisOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t)
 }
 
 // auditID makes an identifier that sorts by age.
@@ -65,33 +68,10 @@ func stamp(id *oauth.ID, at time.Time) {
 	copy(id[:6], b[2:])
 }
 
-// foldedID is the same for all failed sign-ins of one account within one hour, and begins with that
-// hour.
-func foldedID(account oauth.ID, at time.Time) (id oauth.ID) {
-	hour := at.Truncate(time.Hour)
-	sum := sha256.Sum256(append([]byte("failed sign-in "), account[:]...))
-	copy(id[6:], sum[:])
-	stamp(&id, hour)
-	return id
-}
-
 // Record writes a record that stands alone.
 func (s *Store) Record(ctx context.Context, a store.Audit) error {
 	return s.db.appending(ctx, func(t tx) error {
 		record(t, a)
-		return nil
-	})
-}
-
-// RecordFailedSignIn raises the count of the account's row of this hour; the rest of the row tells of the
-// latest attempt.
-func (s *Store) RecordFailedSignIn(ctx context.Context, a store.Audit) error {
-	if a.At.IsZero() {
-		a.At = clock.Wall()
-	}
-	a.ID = foldedID(a.AccountID, a.At)
-	return s.db.write(ctx, func(t tx) error {
-		t.do(foldAudit, auditArgs(a)...)
 		return nil
 	})
 }

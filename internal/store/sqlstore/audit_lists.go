@@ -106,7 +106,7 @@ func (s *Store) AuditsAfter(ctx context.Context, f store.AuditFilter, after oaut
 }
 
 // auditWidth is the number of auditColumns.
-const auditWidth = 10
+const auditWidth = 12
 
 func auditAt(r row) store.Audit {
 	return store.Audit{
@@ -120,5 +120,25 @@ func auditAt(r row) store.Audit {
 		Address:   r.text(7),
 		Detail:    r.text(8),
 		Count:     int(r.int(9)),
+		First:     timeIfAny(r, 10),
+		Last:      timeIfAny(r, 11),
 	}
+}
+
+// timeIfAny is the zero time where the column holds 0.
+func timeIfAny(r row, column int) time.Time {
+	if r.int(column) == 0 {
+		return time.Time{}
+	}
+	return timeAt(r, column)
+}
+
+var selectAccountAudits = sql(`SELECT ` + auditColumns + ` FROM audit
+	WHERE account_id = $1 AND event = $2 ORDER BY id DESC LIMIT $3`)
+
+// AccountAudits lists by an index of its own, so that it costs the same however long the log is.
+func (s *Store) AccountAudits(
+	ctx context.Context, account oauth.ID, event store.Event, limit int,
+) ([]store.Audit, error) {
+	return list(ctx, s, selectAccountAudits, auditAt, account[:], string(event), limit)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	listSessions = `SELECT s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
-			a.username
+			a.username, s.user_agent, s.address
 		FROM session s JOIN account a ON a.id = s.account_id
 		WHERE s.ends > $1 AND (s.created, s.id) < ($2, $3)`
 	newestSessions = ` ORDER BY s.created DESC, s.id DESC LIMIT $4`
@@ -53,7 +53,9 @@ func (s *Store) ListSessions(ctx context.Context, accountID oauth.ID, now time.T
 		q, args = selectSessionsOfAccount, append(args, accountID[:])
 	}
 	return list(ctx, s, q, func(r row) store.SessionRow {
-		return store.SessionRow{Session: sessionFacts(r), Username: r.text(10)}
+		row := store.SessionRow{Session: sessionFacts(r), Username: r.text(10)}
+		row.UserAgent, row.Address = r.text(11), r.text(12)
+		return row
 	}, args...)
 }
 

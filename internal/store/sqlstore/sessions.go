@@ -30,9 +30,9 @@ var (
 		WHERE k.cookie_hash = $1 AND k.client_id = $2 AND k.origin = $3`)
 
 	insertSession = sql(`INSERT INTO session
-		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends)
-		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM account a WHERE a.id = $3 AND a.locked = 0 AND a.version = $12
-		FOR SHARE OF a`)
+		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends, user_agent, address)
+		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+		FROM account a WHERE a.id = $3 AND a.locked = 0 AND a.version = $14 FOR SHARE OF a`)
 	insertChild = sql(`INSERT INTO child_session (cookie_hash, id, session_id, client_id, origin) VALUES ($1, $2, $3, $4, $5)`)
 
 	// liveSession keeps the session from ending until the transaction does.
@@ -40,7 +40,7 @@ var (
 		WHERE s.id = $1 AND s.ends > $2 FOR SHARE OF s, a`)
 
 	renewSession = sql(`UPDATE session SET cookie_hash = COALESCE($3, cookie_hash), auth_time = $4, amr = $5, acr = $6,
-		last_used = $7, idle_ms = $8, expires = $9, ends = $10
+		last_used = $7, idle_ms = $8, expires = $9, ends = $10, user_agent = $12, address = $13
 		WHERE id = $1 AND account_id = $2 AND EXISTS (SELECT 1 FROM account a WHERE a.id = $2 AND a.locked = 0 AND a.version = $11)`)
 
 	touchSession = sql(`UPDATE session SET last_used = $2,
@@ -117,7 +117,8 @@ func sessionFacts(r row) oauth.Session {
 
 func sessionArgs(s oauth.Session) []any {
 	return []any{s.ID[:], s.CookieHash, s.AccountID[:], millis(s.AuthTime), words(s.AMR), s.ACR, millis(s.LastUsed),
-		s.IdleTimeout.Milliseconds(), millis(s.Expires), millis(s.Created), millis(ends(s))}
+		s.IdleTimeout.Milliseconds(), millis(s.Expires), millis(s.Created), millis(ends(s)),
+		s.UserAgent, s.Address}
 }
 
 // StartSession stores a session and its child, and ends those that it replaces.
@@ -151,7 +152,8 @@ func (s *Store) StartSession(ctx context.Context, accountVersion int64, ss oauth
 func (s *Store) RenewSession(ctx context.Context, accountVersion int64, ss oauth.Session, child *oauth.ChildSession, replaces []byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		n, err := t.exec(renewSession, ss.ID[:], ss.AccountID[:], ss.CookieHash, millis(ss.AuthTime), words(ss.AMR), ss.ACR,
-			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)), accountVersion)
+			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)), accountVersion,
+			ss.UserAgent, ss.Address)
 		if err == nil && n == 0 {
 			err = store.ErrEnded
 		}

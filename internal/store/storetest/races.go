@@ -27,7 +27,6 @@ var raceTests = map[string]func(*fixture){
 	"race: ReplaceKeys":                raceReplaceKeys,
 	"race: CountAttempt":               raceCountAttempt,
 	"race: GrantConsent":               raceGrantConsent,
-	"race: failed sign-ins":            raceFailedSignIns,
 	"race: RevokeToken":                raceRevokeToken,
 	"race: Purge":                      racePurge,
 	"race: callers that hang up":       raceHangUp,
@@ -227,23 +226,6 @@ func raceGrantConsent(f *fixture) {
 	f.same("scopes agreed to", len(got.Consent.Scope), racers)
 }
 
-func raceFailedSignIns(f *fixture) {
-	acc := newID()
-	a := f.audit(store.EventSignInFailed)
-	a.AccountID = acc
-	f.winners(race(racers, func(i int) error { return f.st.RecordFailedSignIn(f.Context(), a) }))
-	list, _, err := f.st.Audits(f.Context(), store.AuditFilter{}, oauth.ID{}, 100_000)
-	f.must(err)
-	count := 0
-	for _, a := range list {
-		if a.AccountID == acc {
-			count += a.Count
-		}
-	}
-	f.same("failed sign-ins", count, racers)
-}
-
-// raceRevokeToken: once the verb returned, every read says so.
 func raceRevokeToken(f *fixture) {
 	d := f.delegation(f.session(f.account()), f.client().ID)
 	f.winners(race(racers, func(i int) error {

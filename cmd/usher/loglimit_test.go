@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usher-id/usher/internal/web"
+)
+
+// A flood of one kind is a few lines and a count; lines of other kinds are all there, and so is what went well.
+func TestLogLimitsByKind(t *testing.T) {
+	var out bytes.Buffer
+	log, buffer := newLog(&out, "text", slog.LevelInfo)
+	for i := range 60_000 {
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "too_many_requests", "address", fmt.Sprint("192.0.2.", i%250))
+	}
+	for i := range 3 {
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause", "wrong secret", "client", i)
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause", "unknown client", "client", i)
+	}
+	for range 500 {
+		log.Info("token issued", "client", "app")
+	}
+	buffer.Close()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if want := linesOfKind + 1 + 6 + 500; len(lines) != want {
+		t.Errorf("%d lines, want %d", len(lines), want)
+	}
+	if !strings.Contains(out.String(), fmt.Sprint("left_out=", 60_000-linesOfKind)) ||
+		!strings.Contains(out.String(), fmt.Sprint(60_000-linesOfKind, " more like this in ")) {
+		t.Errorf("nothing says how many were left out: %s", lines[len(lines)-1])
+	}
+}
+
+// Neither words that callers choose nor a great many kinds make the log grow.
+func TestLogKindsAreBounded(t *testing.T) {
+	word := func(i int) string { // letters only, as in our own sentences
+		return strings.Map(func(r rune) rune { return r - '0' + 'a' }, fmt.Sprintf("%06d", i))
+	}
+	for _, tt := range []struct {
+		name string
+		most int
+		kind func(i int) []any
+	}{
+		{"addresses", linesOfKind, func(i int) []any { return []any{"cause", fmt.Sprintf("origin https://x%d.example is", i)} }},
+		{"quoted", linesOfKind, func(i int) []any { return []any{"cause", fmt.Sprintf("invalid URL escape %q", fmt.Sprint("%", i))} }},
+		{"numbers", linesOfKind, func(i int) []any { return []any{"error", fmt.Sprintf("at byte %d", i)} }},
+		{"long words", linesOfKind, func(i int) []any { return []any{"cause", strings.Repeat(word(i), 9)} }},
+		{"long texts", linesOfKind, func(i int) []any { return []any{"cause", strings.Repeat("so ", 50) + word(i)} }},
+		{"own words", (logKinds + 1) * linesOfKind, func(i int) []any { return []any{"cause", word(i)} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &lineCounts{kinds: map[string]*lineCount{}}
+			written := 0
+			for i := range 20_000 {
+				r := slog.NewRecord(time.Time{}, slog.LevelWarn, web.LogRefused, 0)
+				r.Add(tt.kind(i)...)
+				if c.admit(r) {
+					written++
+				}
+			}
+			left := 0
+			for _, r := range c.leftOut(time.Time{}, true) {
+				r.Attrs(func(a slog.Attr) bool {
+					if a.Key == "left_out" {
+						left += int(a.Value.Int64())
+					}
+					return true
+				})
+			}
+			if written > tt.most || written+left != 20_000 {
+				t.Errorf("%d lines written, %d counted", written, left)
+			}
+		})
+	}
+}
+
+// A while later lines are written again.
+func TestLogWhileEnds(t *testing.T) {
+	c := &lineCounts{kinds: map[string]*lineCount{}}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	line := slog.NewRecord(now, slog.LevelError, web.LogFailed, 0)
+	for range linesOfKind {
+		c.admit(line)
+	}
+	if c.admit(line) {
+		t.Fatal("a line too many")
+	}
+	if len(c.leftOut(now.Add(logWindow-time.Second), false)) != 0 || c.admit(line) {
+		t.Error("the while ended early")
+	}
+	said := c.leftOut(now.Add(logWindow), false)
+	if len(said) != 1 || said[0].Message != "2 more like this in 10 s" || said[0].Level != slog.LevelError {
+		t.Errorf("said %v", said)
+	}
+	if !c.admit(line) || len(c.kinds) != 1 {
+		t.Error("nothing is written after it")
+	}
+	if len(c.leftOut(now.Add(-time.Hour), false)) != 0 || len(c.kinds) != 0 {
+		t.Error("a clock that is set back keeps a kind for ever")
+	}
+}
