@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -70,7 +71,7 @@ const (
 type sentToken struct{ scheme, text string }
 
 // errNoToken stands for a request without any token: it is told no more than how to send one (RFC 6750 §3.1).
-var errNoToken = &oauth.Error{}
+var errNoToken = &oauth.Error{Cause: errors.New("the request brings no access token")}
 
 // presentedToken reads the access token of a request: from the header, by either scheme, or from a form's body (RFC 6750
 // §2.2); a request uses one way alone.

@@ -244,12 +244,27 @@ func WritePage(w http.ResponseWriter, log *slog.Logger, status int, frame oauth.
 	if out, ok := v.(SignedOut); ok {
 		allowFrames(w.Header(), out.Frames)
 	}
-	if plain, ok := v.(Plain); ok && status >= http.StatusBadRequest {
-		note(w, nil, &refusal{code: statusCode(status), told: plain.Text})
+	if status >= http.StatusBadRequest {
+		note(w, nil, &refusal{code: statusCode(status), told: problemOf(v)})
 	}
 	RetryLater(w.Header(), status)
 	w.WriteHeader(status)
 	w.Write(page.Bytes())
+}
+
+// problemOf is what a page says was wrong; empty where it says nothing of that.
+func problemOf(v View) string {
+	switch v := v.(type) {
+	case Plain:
+		return v.Text
+	case SignIn:
+		return v.Error
+	case Device:
+		return v.Error
+	case NewPassword:
+		return v.Error
+	}
+	return ""
 }
 
 // Action is where the form goes; the address was validated.

@@ -148,6 +148,9 @@ func (p Reporter) write(r *http.Request, a *Answer) {
 	if why == nil {
 		why = &refusal{code: statusCode(a.Status)}
 	}
+	if why.code == "" {
+		why.code = statusCode(a.Status)
+	}
 	level, message := why.level(a.Status)
 	attributes := []slog.Attr{
 		slog.String("route", r.Pattern), slog.Int("status", a.Status),
@@ -176,7 +179,7 @@ func (f *refusal) attributes() []slog.Attr {
 		if f.told != "" {
 			list = append(list, slog.String("told", LogText(f.told)))
 		}
-	case f.told != "":
+	default:
 		list = append(list, slog.String("cause", LogText(f.told)))
 	}
 	if f.logID != "" {
