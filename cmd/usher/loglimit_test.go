@@ -3,8 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,4 +109,76 @@ func TestLogWhileEnds(t *testing.T) {
 	if len(c.leftOut(now.Add(-time.Hour), false)) != 0 || len(c.kinds) != 0 {
 		t.Error("a clock that is set back keeps a kind for ever")
 	}
+}
+
+// 60,000 throttled sign-ins of one address leave a log of bounded size, and a user elsewhere signs in as ever.
+func TestFloodLeavesASmallLog(t *testing.T) {
+	var out lockedOutput
+	log, buffer := newLog(&out, "text", slog.LevelInfo)
+	d := &demo{Data: t.TempDir(), node: node{Log: log}}
+	if err := d.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	handler := d.door("--port").handler
+	page := httptest.NewRecorder()
+	ask := httptest.NewRequest("GET", d.BaseURL+"/oauth/v2/oauth-assisted-token?client_id="+demoClient+
+		"&for_origin="+d.appOrigin(), nil)
+	ask.Header.Set("Sec-Fetch-Dest", "iframe")
+	handler.ServeHTTP(page, ask)
+	flow := regexp.MustCompile(`name="flow" value="([^"]*)"`).FindStringSubmatch(page.Body.String())
+	if flow == nil {
+		t.Fatalf("no form: %d %s", page.Code, page.Body)
+	}
+	signIn := func(address, username, password string) int {
+		form := url.Values{"flow": {html.UnescapeString(flow[1])}, "username": {username}, "password": {password}}
+		r := httptest.NewRequest("POST", d.BaseURL+"/authn/authentication/password", strings.NewReader(form.Encode()))
+		r.RemoteAddr = address + ":4711"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		for _, c := range page.Result().Cookies() {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	started, throttled := time.Now(), 0
+	for range 60_000 {
+		if signIn("192.0.2.66", "mallory", "wrong") == http.StatusTooManyRequests {
+			throttled++
+		}
+	}
+	windows := int(time.Since(started)/logWindow) + 1
+	if status := signIn("198.51.100.1", demoUser, demoPassword); status != http.StatusOK {
+		t.Errorf("another user: status %d", status)
+	}
+	buffer.Close()
+	text := out.String()
+	lines := strings.Count(text, "\n")
+	// Three kinds: wrong password, and throttled by name and by address; beside these what a start says.
+	if most := 3*windows*(linesOfKind+1) + 20; lines > most || throttled < 50_000 {
+		t.Errorf("%d lines, at most %d are good; %d throttled", lines, most, throttled)
+	}
+	if !strings.Contains(text, "more like this in") || !strings.Contains(text, "address=192.0.2.66") {
+		t.Errorf("the log does not tell of the flood: %.2000s", text)
+	}
+	t.Logf("%d throttled in %v: %d lines, %d bytes", throttled, time.Since(started).Round(time.Millisecond), lines, len(text))
+}
+
+type lockedOutput struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (o *lockedOutput) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.Write(p)
+}
+
+func (o *lockedOutput) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.String()
 }

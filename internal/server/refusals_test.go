@@ -235,7 +235,7 @@ func TestThrottledSignInsAreFewRecords(t *testing.T) {
 	w := oneNode(t)
 	b := w.browser()
 	f := b.frame(assisted("client_id", "app"))
-	const flood = 60_000
+	const flood = 6_000
 	body := url.Values{"flow": {f.field("flow")}, "username": {"alice"}, "password": {"wrong"}}.Encode()
 	cookies := b.client.Jar.Cookies(mustURL(t, w.url))
 	refused := 0
