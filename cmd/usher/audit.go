@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usher-id/usher/internal/manage"
-	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
 
@@ -78,7 +77,8 @@ func auditList(s *storage) *cobra.Command {
 		Use:   "list",
 		Short: "List audit records, newest first",
 		Long: `Lists audit records, newest first. With --follow it shows the last ones oldest first, and then each one that comes, until
-it is interrupted (--json: one object a line). Failed sign-ins are one record a user and hour, which counts them.`,
+it is interrupted (--json: one object a line). Many failed sign-ins of one user, reason and network share records, which
+count them.`,
 		Example: `  usher audit list --event sign_in_failed --from 24h
   usher audit list --user ann --client shop --all --json
   usher audit list --follow`,
@@ -96,16 +96,15 @@ it is interrupted (--json: one object a line). Failed sign-ins are one record a 
 			if err != nil {
 				return err
 			}
-			names := nameCache{manager: m}
 			if *follow {
-				return followAudit(ctx, s, cmd, &follower{manager: m, filter: filter, names: names}, limit.count())
+				return followAudit(ctx, s, cmd, &follower{manager: m, filter: filter}, limit.count())
 			}
 			return printList(s, cmd, limit, listing[store.Audit]{
 				heading: auditHeading,
 				page: func(cursor string, limit int) (manage.Page[store.Audit], error) {
 					return m.Audits(ctx, filter, cursor, limit)
 				},
-				row:  func(a store.Audit) []string { return auditRow(a, names.of(ctx, a.AccountID)) },
+				row:  auditRow,
 				view: func(a store.Audit) any { return manage.ViewAudit(a) },
 			})
 		})
@@ -115,36 +114,14 @@ it is interrupted (--json: one object a line). Failed sign-ins are one record a 
 
 var auditHeading = []string{"AT", "EVENT", "BY", "USER", "CLIENT", "FROM", "DETAIL"}
 
-func auditRow(a store.Audit, user string) []string {
+func auditRow(a store.Audit) []string {
+	user := a.Username
+	if user == "" { // of a user who is gone
+		user = idText(a.AccountID)
+	}
 	detail := a.Detail
 	if a.Count > 1 {
 		detail = fmt.Sprintf("%d times %s", a.Count, detail)
 	}
 	return []string{moment(a.At), string(a.Event), a.Actor, user, a.ClientID, a.Address, detail}
-}
-
-// nameCache finds the user names to subjects, and keeps a bounded number.
-type nameCache struct {
-	manager *manage.Manager
-	names   map[oauth.ID]string
-}
-
-const cachedNames = 1000
-
-func (c *nameCache) of(ctx context.Context, id oauth.ID) string {
-	if id.IsZero() {
-		return ""
-	}
-	if name, known := c.names[id]; known {
-		return name
-	}
-	if c.names == nil || len(c.names) >= cachedNames {
-		c.names = map[oauth.ID]string{}
-	}
-	name := id.String() // of a user who is gone
-	if acc, err := c.manager.Account(ctx, id); err == nil {
-		name = acc.Username
-	}
-	c.names[id] = name
-	return name
 }

@@ -27,7 +27,6 @@ const (
 type follower struct {
 	manager *manage.Manager
 	filter  store.AuditFilter
-	names   nameCache
 	last    time.Time // of the newest record that was shown
 	shown   map[oauth.ID]time.Time
 	oldest  oauth.ID // what is before the first that was shown is left out
@@ -44,7 +43,7 @@ func followAudit(ctx context.Context, s *storage, cmd *cobra.Command, f *followe
 		if s.asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(manage.ViewAudit(a))
 		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), followLine(auditRow(a, f.names.of(ctx, a.AccountID))))
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), followLine(auditRow(a)))
 		return err
 	}
 	tick := time.NewTicker(followEvery)

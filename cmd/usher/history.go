@@ -64,7 +64,7 @@ func historyList(s *storage) *cobra.Command {
 					return m.Changes(ctx, f, cursor, limit)
 				},
 				row: func(c store.Change) []string {
-					return []string{c.ID.String(), moment(c.At), c.Actor, string(c.Event), c.Kind, c.Subject}
+					return []string{c.ID.String(), moment(c.At), c.Actor, string(c.Event), c.Kind, subjectName(c)}
 				},
 				view: func(c store.Change) any { return manage.ViewChange(c, nil) },
 			})
@@ -98,9 +98,17 @@ func historyShow(s *storage) *cobra.Command {
 	}, manage.OpShowChange)
 }
 
+// subjectName is what was changed: a user by name, all else by id.
+func subjectName(c store.Change) string {
+	if c.Username != "" {
+		return c.Username
+	}
+	return c.Subject
+}
+
 func showChange(w io.Writer, c store.Change, differences []manage.Difference) error {
 	err := record(w, [][2]string{
-		{"change", c.ID.String()}, {"at", moment(c.At)}, {"by", c.Actor}, {"what", string(c.Event)}, {"kind", c.Kind}, {"subject", c.Subject},
+		{"change", c.ID.String()}, {"at", moment(c.At)}, {"by", c.Actor}, {"what", string(c.Event)}, {"kind", c.Kind}, {"subject", subjectName(c)},
 	})
 	if err != nil {
 		return err

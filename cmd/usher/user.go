@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -151,21 +154,56 @@ func userList(s *storage) *cobra.Command {
 func userShow(s *storage) *cobra.Command {
 	return does(&cobra.Command{
 		Use:     "show NAME",
-		Short:   "Show a user",
+		Short:   "Show a user, and why the user cannot sign in",
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(_ context.Context, _ *manage.Manager, u oauth.Account) error {
-				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), u)
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
+				seen, err := m.SignIns(ctx, &u)
+				if err != nil {
+					return err
 				}
-				return record(cmd.OutOrStdout(), [][2]string{
+				if s.asJSON {
+					return writeJSON(cmd.OutOrStdout(), struct {
+						oauth.Account
+						SignIns manage.SignIns `json:"sign_ins"`
+					}{u, seen})
+				}
+				err = record(cmd.OutOrStdout(), [][2]string{
 					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"role", string(u.Role)}, {"locked", yes(u.Locked)},
 					{"external id", u.ExternalID},
 					{"claims", string(u.Attributes)},
-					{"subject", u.ID.String()}, {"created", moment(u.Created)},
+					{"subject", u.ID.String()}, {"created", moment(u.Created)}, {"last sign-in", lastSignIn(seen)},
 				})
+				if err != nil {
+					return err
+				}
+				return showFailures(cmd.OutOrStdout(), seen)
 			})
 		},
-	}, manage.OpShowAccount)
+	}, manage.OpShowAccount, manage.OpShowSignIns)
+}
+
+// lastSignIn says when and from where the last sign-in came.
+func lastSignIn(seen manage.SignIns) string {
+	if seen.Last == nil {
+		return "none in the audit log"
+	}
+	return moment(seen.Last.At) + " from " + seen.Last.Address
+}
+
+// showFailures says what prevents a sign-in, and how the last ones failed.
+func showFailures(w io.Writer, seen manage.SignIns) error {
+	for _, text := range seen.Obstacles {
+		fmt.Fprintln(w, "! "+printable(text))
+	}
+	if len(seen.Failures) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := [][]string{{"FAILED", "TIMES", "FROM", "REASON"}}
+	for _, a := range seen.Failures {
+		rows = append(rows, []string{moment(a.At), strconv.Itoa(a.Count), a.Address, a.Detail})
+	}
+	return table(w, rows)
 }

@@ -116,9 +116,11 @@ func (s *storage) link(cmd *cobra.Command, link manage.Link, advice string) erro
 
 // consentView is a consent for programs.
 type consentView struct {
-	ClientID string    `json:"client_id"`
-	Scope    []string  `json:"scope"`
-	Updated  time.Time `json:"updated"`
+	AccountID oauth.ID  `json:"account_id"`
+	Username  string    `json:"username"`
+	ClientID  string    `json:"client_id"`
+	Scope     []string  `json:"scope"`
+	Updated   time.Time `json:"updated"`
 }
 
 func userConsents(s *storage) *cobra.Command {
@@ -135,7 +137,7 @@ func userConsents(s *storage) *cobra.Command {
 				}
 				views, rows := []consentView{}, [][]string{{"CLIENT", "SCOPE", "SINCE"}}
 				for _, c := range consents {
-					views = append(views, consentView{c.ClientID, c.Scope, c.Updated})
+					views = append(views, consentView{acc.ID, acc.Username, c.ClientID, c.Scope, c.Updated})
 					rows = append(rows, []string{c.ClientID, words(c.Scope), moment(c.Updated)})
 				}
 				if s.asJSON {

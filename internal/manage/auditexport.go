@@ -22,16 +22,27 @@ type AuditView struct {
 	Event     store.Event `json:"event"`
 	Actor     string      `json:"actor"`
 	AccountID oauth.ID    `json:"account_id,omitzero"`
+	Username  string      `json:"username,omitempty"`
 	ClientID  string      `json:"client_id,omitempty"`
 	SessionID oauth.ID    `json:"session_id,omitzero"`
 	Address   string      `json:"address,omitempty"`
 	Detail    string      `json:"detail,omitempty"`
 	Count     int         `json:"count"`
+	// First and Last are when the first and the last of several attempts were.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
 }
 
 // ViewAudit shows an audit record.
 func ViewAudit(a store.Audit) AuditView {
-	return AuditView{a.ID, a.At, a.Event, a.Actor, a.AccountID, a.ClientID, a.SessionID, a.Address, a.Detail, max(a.Count, 1)}
+	v := AuditView{
+		ID: a.ID, At: a.At, Event: a.Event, Actor: a.Actor, AccountID: a.AccountID, Username: a.Username,
+		ClientID: a.ClientID, SessionID: a.SessionID, Address: a.Address, Detail: a.Detail, Count: max(a.Count, 1),
+	}
+	if v.Count > 1 {
+		v.First, v.Last = a.First, a.Last
+	}
+	return v
 }
 
 // AuditFormats are the formats of ExportAudit.
@@ -80,16 +91,25 @@ type auditWriter interface {
 	end() error
 }
 
+func timeOrNothing(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
 type auditCSV struct{ w *csv.Writer }
 
 func (c *auditCSV) begin() error {
-	return c.w.Write([]string{"id", "at", "event", "actor", "account_id", "client_id", "session_id", "address", "detail", "count"})
+	return c.w.Write([]string{"id", "at", "event", "actor", "account_id", "client_id", "session_id", "address", "detail", "count",
+		"username", "first", "last"})
 }
 
 func (c *auditCSV) record(a AuditView) error {
 	cells := []string{
 		a.ID.String(), a.At.UTC().Format(time.RFC3339Nano), string(a.Event), a.Actor, idOrNothing(a.AccountID), a.ClientID,
 		idOrNothing(a.SessionID), a.Address, a.Detail, strconv.Itoa(a.Count),
+		a.Username, timeOrNothing(a.First), timeOrNothing(a.Last),
 	}
 	for i := range cells {
 		cells[i] = noFormula(cells[i])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -26,6 +27,9 @@ func (m *Manager) Changes(ctx context.Context, f store.ChangeFilter, cursor stri
 		return Page[store.Change]{}, err
 	}
 	list, err := m.Store.Changes(ctx, f, before, limit+1)
+	if err == nil {
+		err = m.nameAccounts(ctx, list)
+	}
 	return pageOf(list, limit, func(c store.Change) string { return c.ID.String() }), err
 }
 
@@ -35,7 +39,29 @@ func (m *Manager) Change(ctx context.Context, id oauth.ID) (store.Change, []Diff
 	if err != nil {
 		return c, nil, err
 	}
-	return c, Diff(c.Before, c.After), nil
+	list := []store.Change{c}
+	err = m.nameAccounts(ctx, list)
+	return list[0], Diff(c.Before, c.After), err
+}
+
+// nameAccounts gives changes of accounts the names that these have now, each account read once.
+func (m *Manager) nameAccounts(ctx context.Context, list []store.Change) error {
+	names := map[string]string{}
+	for i, c := range list {
+		if c.Kind != store.KindAccount {
+			continue
+		}
+		name, known := names[c.Subject]
+		if id, err := oauth.ParseID(c.Subject); err == nil && !known {
+			acc, err := m.Store.Account(ctx, id)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			name = acc.Username
+		}
+		names[c.Subject], list[i].Username = name, name
+	}
+	return nil
 }
 
 // Diff compares two documents field by field, by name. Either may be empty.

@@ -22,6 +22,9 @@ type Session struct {
 	LastUsed  time.Time `json:"last_used"`
 	// Ends is when it ends without further use.
 	Ends time.Time `json:"ends"`
+	// Browser and Address are where the last sign-in came from; empty for sessions that are older than this.
+	Browser string `json:"browser,omitempty"`
+	Address string `json:"address,omitempty"`
 }
 
 // Delegation is what operators see of a delegation.
@@ -48,9 +51,45 @@ func (m *Manager) Sessions(ctx context.Context, account oauth.ID, cursor string,
 		if r.Expires.Before(ends) {
 			ends = r.Expires
 		}
-		list[i] = Session{r.ID, r.AccountID, r.Username, r.AuthTime, r.AMR, r.Created, r.LastUsed, ends}
+		list[i] = Session{r.ID, r.AccountID, r.Username, r.AuthTime, r.AMR, r.Created, r.LastUsed, ends,
+			BrowserName(r.UserAgent), r.Address}
 	}
 	return pageOf(list, limit, func(s Session) string { return place(s.Created, s.ID) }), err
+}
+
+// Session finds a live session; the error is a store.ErrNotFound where there is none.
+func (m *Manager) Session(ctx context.Context, id oauth.ID) (Session, error) {
+	st, err := m.Store.StandingOf(ctx, id, "")
+	if err != nil {
+		return Session{}, err
+	}
+	for cursor := ""; ; {
+		page, err := m.Sessions(ctx, st.Account.ID, cursor, MaxPage)
+		if err != nil {
+			return Session{}, err
+		}
+		for _, s := range page.Items {
+			if s.ID == id {
+				return s, nil
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return Session{}, store.ErrNotFound
+		}
+	}
+}
+
+// Delegation finds a delegation; the error is a store.ErrNotFound where there is none.
+func (m *Manager) Delegation(ctx context.Context, id oauth.ID) (Delegation, error) {
+	st, err := m.Store.TokenStanding(ctx, oauth.AccessToken{DelegationID: id})
+	if err == nil && st.Delegation == nil {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return Delegation{}, err
+	}
+	d := st.Delegation
+	return Delegation{d.ID, d.SessionID, d.ClientID, d.AccountID, st.Account.Username, d.Scope, d.Created}, nil
 }
 
 // Delegations lists live delegations, newest first.

@@ -85,6 +85,7 @@ type ChangeView struct {
 	Event       store.Event     `json:"event"`
 	Kind        string          `json:"kind"`
 	Subject     string          `json:"subject,omitempty"`
+	Username    string          `json:"username,omitempty"`
 	Before      json.RawMessage `json:"before,omitempty"`
 	After       json.RawMessage `json:"after,omitempty"`
 	Differences []Difference    `json:"differences,omitempty"`
@@ -92,5 +93,5 @@ type ChangeView struct {
 
 // ViewChange shows a change.
 func ViewChange(c store.Change, differences []Difference) ChangeView {
-	return ChangeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Before, c.After, differences}
+	return ChangeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Username, c.Before, c.After, differences}
 }

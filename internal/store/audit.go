@@ -102,6 +102,8 @@ type Audit struct {
 	// these were, where that is known.
 	Count       int
 	First, Last time.Time
+	// Username is the account's name now, empty where it is gone. Lists set it, and nothing stores it.
+	Username string
 	// Change is what the decision made of something that operators set; nil for all others. It is kept beside the
 	// record, under its ID, and is not read with it.
 	Change *Change
@@ -124,6 +126,8 @@ type Change struct {
 	Event Event
 	// Kind and Subject say what was changed: "client" and its id, "account" and its ID in text form, "profile" and "".
 	Kind, Subject string
+	// Username is the name now of the account that was changed. Package manage sets it.
+	Username string
 	// Before is empty where it was made, After where it was removed. Both are JSON objects.
 	Before, After json.RawMessage
 }

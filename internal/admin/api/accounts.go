@@ -63,6 +63,22 @@ func (a *API) showAccount(c *route.Call) error {
 	return answerAccount(c, id)
 }
 
+func (a *API) showSignIns(c *route.Call) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	acc, err := c.Manage.Account(c.R.Context(), id)
+	if err != nil {
+		return err
+	}
+	seen, err := c.Manage.SignIns(c.R.Context(), &acc)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, seen)
+}
+
 func (a *API) changeAccount(c *route.Call) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -176,9 +192,11 @@ func (a *API) createPasswordLink(c *route.Call) error {
 
 // consent is what a user agreed to, for one client.
 type consent struct {
-	ClientID string    `json:"client_id"`
-	Scope    []string  `json:"scope"`
-	Updated  time.Time `json:"updated"`
+	AccountID oauth.ID  `json:"account_id"`
+	Username  string    `json:"username"`
+	ClientID  string    `json:"client_id"`
+	Scope     []string  `json:"scope"`
+	Updated   time.Time `json:"updated"`
 }
 
 func (a *API) listConsents(c *route.Call) error {
@@ -186,10 +204,14 @@ func (a *API) listConsents(c *route.Call) error {
 	if err != nil {
 		return err
 	}
+	acc, err := c.Manage.Account(c.R.Context(), id)
+	if err != nil {
+		return err
+	}
 	rows, err := c.Manage.Consents(c.R.Context(), id)
 	list := make([]consent, len(rows))
 	for i, r := range rows {
-		list[i] = consent{r.ClientID, listOf(r.Scope), r.Updated}
+		list[i] = consent{id, acc.Username, r.ClientID, listOf(r.Scope), r.Updated}
 	}
 	return answerItems(c, list, err)
 }

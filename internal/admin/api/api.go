@@ -62,6 +62,7 @@ func (a *API) Routes() []route.Route {
 		{Pattern: "GET /accounts", Op: manage.OpListAccounts, Handle: a.listAccounts},
 		{Pattern: "POST /accounts", Op: manage.OpCreateAccount, Handle: a.createAccount},
 		{Pattern: "GET /accounts/{id}", Op: manage.OpShowAccount, Handle: a.showAccount},
+		{Pattern: "GET /accounts/{id}/sign-ins", Op: manage.OpShowSignIns, Handle: a.showSignIns},
 		{Pattern: "PATCH /accounts/{id}", Op: manage.OpChangeAccount, Handle: a.changeAccount},
 		{Pattern: "DELETE /accounts/{id}", Op: manage.OpRemoveAccount, Handle: a.removeAccount},
 		{Pattern: "POST /accounts/{id}/lock", Op: manage.OpLockAccount, Handle: a.lockAccount},

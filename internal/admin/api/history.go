@@ -13,12 +13,12 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-func auditFilter(q url.Values) (f store.AuditFilter, err error) {
+func auditFilter(c *route.Call, q url.Values) (f store.AuditFilter, err error) {
 	f.Actor, f.ClientID = q.Get("actor"), q.Get("client_id")
 	if f.Event, err = store.ParseEvent(q.Get("event")); err != nil {
 		return f, badParameter("event", err.Error())
 	}
-	if f.AccountID, err = filterID(q, "account_id"); err != nil {
+	if f.AccountID, err = filterAccount(c, q); err != nil {
 		return f, err
 	}
 	if f.From, err = moment(q, "from"); err != nil {
@@ -30,7 +30,7 @@ func auditFilter(q url.Values) (f store.AuditFilter, err error) {
 
 func (a *API) listAudit(c *route.Call) error {
 	q := c.R.URL.Query()
-	f, err := auditFilter(q)
+	f, err := auditFilter(c, q)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (a *API) listAudit(c *route.Call) error {
 // complete.
 func (a *API) exportAudit(c *route.Call) error {
 	q := c.R.URL.Query()
-	f, err := auditFilter(q)
+	f, err := auditFilter(c, q)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,13 @@ func (d *download) Write(p []byte) (int, error) {
 func (a *API) listChanges(c *route.Call) error {
 	q := c.R.URL.Query()
 	f := store.ChangeFilter{Kind: q.Get("kind"), Subject: q.Get("subject")}
+	if q.Has("username") {
+		id, err := filterAccount(c, q)
+		if err != nil {
+			return err
+		}
+		f = store.ChangeFilter{Kind: store.KindAccount, Subject: id.String()}
+	}
 	return answerPage(c, func(ctx context.Context, cursor string, limit int) (manage.Page[manage.ChangeView], error) {
 		page, err := c.Manage.Changes(ctx, f, cursor, limit)
 		list := manage.Page[manage.ChangeView]{Items: make([]manage.ChangeView, len(page.Items)), Next: page.Next}

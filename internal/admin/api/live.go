@@ -12,7 +12,7 @@ import (
 )
 
 func (a *API) listSessions(c *route.Call) error {
-	account, err := filterID(c.R.URL.Query(), "account_id")
+	account, err := filterAccount(c, c.R.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (a *API) endSession(c *route.Call) error { return withID(c, c.Manage.EndSes
 
 func (a *API) listDelegations(c *route.Call) error {
 	q := c.R.URL.Query()
-	account, err := filterID(q, "account_id")
+	account, err := filterAccount(c, q)
 	session, err2 := filterID(q, "session_id")
 	if err := errors.Join(err, err2); err != nil {
 		return err

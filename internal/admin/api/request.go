@@ -196,6 +196,22 @@ func filterID(q url.Values, name string) (oauth.ID, error) {
 	return id, nil
 }
 
+// filterAccount reads the account that narrows a list, by account_id or by username; zero where neither is there.
+func filterAccount(c *route.Call, q url.Values) (oauth.ID, error) {
+	if !q.Has("username") {
+		return filterID(q, "account_id")
+	}
+	if q.Has("account_id") {
+		return oauth.ID{}, badParameter("username", "it does not go with account_id")
+	}
+	acc, err := c.Manage.AccountNamed(c.R.Context(), q.Get("username"))
+	var invalid manage.Invalid
+	if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) {
+		return acc.ID, badParameter("username", "there is no user of this name")
+	}
+	return acc.ID, err
+}
+
 // pathID reads the identifier in the path: what is none names nothing.
 func pathID(c *route.Call) (oauth.ID, error) {
 	id, err := oauth.ParseID(c.R.PathValue("id"))

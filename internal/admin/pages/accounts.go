@@ -18,6 +18,7 @@ func (p *Pages) accountRoutes() []route.Route {
 		{Pattern: "POST /admin/accounts/new", Op: manage.OpCreateAccount, Handle: p.createAccount},
 		{Pattern: "GET /admin/accounts/{id}", Op: manage.OpShowAccount, Handle: p.showAccount},
 		{Pattern: "GET /admin/accounts/{id}/edit", Op: manage.OpChangeAccount, Handle: p.editAccount},
+		{Pattern: "GET /admin/accounts/{id}/sign-ins", Op: manage.OpShowSignIns, Handle: p.showSignIns},
 		{Pattern: "POST /admin/accounts/{id}/edit", Op: manage.OpChangeAccount, Handle: p.changeAccount},
 		{Pattern: "GET /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.askLockAccount},
 		{Pattern: "POST /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.lockAccount},
@@ -83,6 +84,7 @@ type accountView struct {
 	HasPassword bool
 	// Claims are the further claims, as JSON.
 	Claims      string
+	SignIns     signInsView
 	Sessions    sessionsView
 	Delegations delegationsView
 	Consents    consentsView
@@ -105,6 +107,9 @@ func (p *Pages) showAccount(c *route.Call) error {
 	v := accountView{
 		Account: &acc, Path: accountPath(acc.ID), Badges: accountBadges(&acc), HasPassword: acc.PasswordHash != "",
 		Claims: indented(acc.Attributes), History: historyPath(store.KindAccount, acc.ID.String()), May: rightsOver(c, &acc),
+	}
+	if v.SignIns, err = signInsOf(c, &acc); err != nil {
+		return err
 	}
 	ctx := c.R.Context()
 	sessions, err := c.Manage.Sessions(ctx, acc.ID, "", onAccountPage)

@@ -75,9 +75,8 @@ func (p *Pages) listAudit(c *route.Call) error {
 	if err != nil {
 		return err
 	}
-	user := filter.AccountID
 	for _, a := range page.Items {
-		v.Rows = append(v.Rows, auditRowOf(a, user, f.text("user")))
+		v.Rows = append(v.Rows, auditRowOf(a))
 	}
 	if !v.Follow {
 		v.Pager = newPager(c, page.Next)
@@ -147,18 +146,32 @@ func (f *form) time(name string) time.Time {
 	return time.Time{}
 }
 
-func auditRowOf(a store.Audit, user oauth.ID, username string) auditRow {
+func auditRowOf(a store.Audit) auditRow {
 	row := auditRow{Audit: a, What: eventName(a.Event), Badge: eventBadge(a.Event)}
 	if !a.AccountID.IsZero() {
-		row.Account, row.AccountName = accountPath(a.AccountID), a.AccountID.String()[:8]+"…"
-		if a.AccountID == user && username != "" {
-			row.AccountName = username
-		}
+		row.Account, row.AccountName = accountPath(a.AccountID), nameOr(a.Username, a.AccountID.String())
 	}
 	if a.ClientID != "" {
 		row.Client = clientPath(a.ClientID)
 	}
 	return row
+}
+
+// nameOr is a user's name, or what tells a user who was removed from others.
+func nameOr(username, id string) string {
+	if username != "" {
+		return username
+	}
+	return "removed user " + id[:min(8, len(id))] + "…"
+}
+
+// auditPath lists the records about a user; with an event, those of it alone.
+func auditPath(username string, event store.Event) string {
+	q := url.Values{"user": {username}}
+	if event != "" {
+		q.Set("event", string(event))
+	}
+	return "/admin/audit?" + q.Encode()
 }
 
 // exportAudit streams what the filter finds. A fault after the first byte can only cut it off.

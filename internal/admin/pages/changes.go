@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,8 +45,8 @@ type changeRow struct {
 func changeRowOf(c store.Change) changeRow {
 	row := changeRow{Change: c, What: eventName(c.Event), Kind: kindName(c.Kind), Path: changePath(c.ID), About: subjectPath(c.Kind, c.Subject)}
 	row.SubjectName = c.Subject
-	if c.Kind == store.KindAccount && len(c.Subject) > 8 {
-		row.SubjectName = c.Subject[:8] + "…"
+	if c.Kind == store.KindAccount {
+		row.SubjectName = nameOr(c.Username, c.Subject)
 	}
 	return row
 }
@@ -53,14 +54,18 @@ func changeRowOf(c store.Change) changeRow {
 func (p *Pages) listChanges(c *route.Call) error {
 	q := c.R.URL.Query()
 	filter := store.ChangeFilter{Kind: q.Get("kind"), Subject: strings.TrimSpace(q.Get("subject"))}
+	typed := filter.Subject
+	if err := subjectByName(c, &filter); err != nil {
+		return err
+	}
 	page, err := c.Manage.Changes(c.R.Context(), filter, q.Get("cursor"), pageSize)
 	if err != nil {
 		return err
 	}
 	v := changesView{
-		Form:  newForm(url.Values{"kind": {filter.Kind}, "subject": {filter.Subject}}, 0),
+		Form:  newForm(url.Values{"kind": {filter.Kind}, "subject": {typed}}, 0),
 		Kinds: []option{{Value: "", Label: "Everything"}},
-		Pager: newPager(c, page.Next), Subject: filter.Subject,
+		Pager: newPager(c, page.Next), Subject: typed,
 	}
 	for _, kind := range []string{store.KindClient, store.KindAccount, store.KindProfile, store.KindKeys} {
 		v.Kinds = append(v.Kinds, option{Value: kind, Label: kindName(kind)})
@@ -72,6 +77,35 @@ func (p *Pages) listChanges(c *route.Call) error {
 		v.Rows = append(v.Rows, changeRowOf(change))
 	}
 	return p.render(c, http.StatusOK, "changes.html", "History", v)
+}
+
+// subjectByName finds the account of a user name that was typed for a subject. A client of that id comes first
+// unless the kind says that a user is meant.
+func subjectByName(c *route.Call, f *store.ChangeFilter) error {
+	if f.Subject == "" || f.Kind != "" && f.Kind != store.KindAccount {
+		return nil
+	}
+	if f.Kind == "" {
+		_, err := c.Manage.Store.Client(c.R.Context(), f.Subject)
+		switch {
+		case err == nil:
+			f.Kind = store.KindClient
+			return nil
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	acc, err := c.Manage.AccountNamed(c.R.Context(), f.Subject)
+	var invalid manage.Invalid
+	switch {
+	case err == nil:
+		f.Kind, f.Subject = store.KindAccount, acc.ID.String()
+	case errors.Is(err, store.ErrNotFound), errors.As(err, &invalid): // the ID of a user, removed perhaps
+		f.Kind = store.KindAccount
+	default:
+		return err
+	}
+	return nil
 }
 
 // changeAt reads the change that the address names.
@@ -102,7 +136,7 @@ func (p *Pages) askUndo(c *route.Call) error {
 		return err
 	}
 	v := confirmation{
-		Title: "Undo a change", Subject: strings.TrimSpace(row.Kind + " " + row.Subject), Calm: true, Action: c.R.URL.Path, Button: "Undo", Back: row.Path,
+		Title: "Undo a change", Subject: strings.TrimSpace(row.Kind + " " + row.SubjectName), Calm: true, Action: c.R.URL.Path, Button: "Undo", Back: row.Path,
 		Text: "Every field that it changed gets the value from before. What was changed since in other fields stays.",
 	}
 	switch {

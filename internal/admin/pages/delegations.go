@@ -86,11 +86,20 @@ func unknownUser(err error) string {
 }
 
 func (p *Pages) askEndDelegation(c *route.Call) error {
-	if _, err := idOf(c); err != nil {
+	id, err := idOf(c)
+	if err != nil {
+		return err
+	}
+	subject := ""
+	d, err := c.Manage.Delegation(c.R.Context(), id)
+	switch {
+	case err == nil:
+		subject = d.ClientID + " → " + d.Username
+	case !errors.Is(err, store.ErrNotFound): // one that is over is no error
 		return err
 	}
 	return p.confirm(c, confirmation{
-		Title: "End this delegation?", Button: "End it", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/delegations"),
+		Title: "End this delegation?", Subject: subject, Button: "End it", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/delegations"),
 		Text:   "The user stays signed in. If the client asks again within the session, it is given this anew.",
 		Ends:   []string{"the client's access tokens for this user, in this session", "its refresh tokens, those that outlive the session too, if they began here"},
 		Hidden: url.Values{"back": {backTo(c, "/admin/delegations")}},

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/usher-id/usher/internal/admin/route"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 )
 
 func (p *Pages) sessionRoutes() []route.Route {
@@ -59,11 +61,20 @@ func (p *Pages) listSessions(c *route.Call) error {
 }
 
 func (p *Pages) askEndSession(c *route.Call) error {
-	if _, err := idOf(c); err != nil {
+	id, err := idOf(c)
+	if err != nil {
+		return err
+	}
+	subject := ""
+	session, err := c.Manage.Session(c.R.Context(), id)
+	switch {
+	case err == nil:
+		subject = sessionText(session)
+	case !errors.Is(err, store.ErrNotFound): // one that is over is no error
 		return err
 	}
 	return p.confirm(c, confirmation{
-		Title: "End this session?", Button: "End the session", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/sessions"),
+		Title: "End this session?", Subject: subject, Button: "End the session", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/sessions"),
 		Text: "The user is signed out in that browser, and can sign in again.",
 		Ends: []string{
 			"the session, and those in frames that hang off it", "what clients were given in it",
@@ -71,6 +82,17 @@ func (p *Pages) askEndSession(c *route.Call) error {
 		},
 		Hidden: url.Values{"back": {backTo(c, "/admin/sessions")}},
 	})
+}
+
+// sessionText says whose session it is, and which.
+func sessionText(s manage.Session) string {
+	text := s.Username
+	for _, more := range []string{s.Browser, s.Address} {
+		if more != "" {
+			text += ", " + more
+		}
+	}
+	return text + ", signed in " + s.SignedIn.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func (p *Pages) endSession(c *route.Call) error {

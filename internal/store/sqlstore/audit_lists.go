@@ -10,20 +10,23 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
+// auditRead is what lists read: a record with the name that its account has now.
+const auditRead = auditColumns + `, (SELECT a.username FROM account a WHERE a.id = audit.account_id) AS username`
+
 // auditMatch is the condition of a filter; its arguments are those of auditFilter.
 const auditMatch = `(event = $4 OR $4 = '') AND (actor = $5 OR $5 = '') AND (account_id = $6 OR $6 IS NULL)
 	AND (client_id = $7 OR $7 = '') AND happened >= $8 AND happened < $9`
 
 var (
-	selectAudits = sql(`SELECT ` + auditColumns + ` FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`)
+	selectAudits = sql(`SELECT ` + auditRead + ` FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2`)
 	// selectMatches looks no further than a record at a fixed distance, the edge, which it shows whether or not it
 	// matches: so the caller knows where to go on.
 	selectMatches = sql(`WITH edge AS MATERIALIZED
 		(SELECT id FROM audit WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $10)
-		SELECT ` + auditColumns + `, (SELECT id FROM edge) AS edge_id FROM audit
+		SELECT ` + auditRead + `, (SELECT id FROM edge) AS edge_id FROM audit
 		WHERE id < $1 AND id >= COALESCE((SELECT id FROM edge), $2) AND (` + auditMatch + ` OR id = (SELECT id FROM edge))
 		ORDER BY id DESC LIMIT $3`)
-	selectAuditsAfter = sql(`SELECT ` + auditColumns + ` FROM audit WHERE id > $1 AND id < $2 AND ` + auditMatch + ` ORDER BY id LIMIT $3`)
+	selectAuditsAfter = sql(`SELECT ` + auditRead + ` FROM audit WHERE id > $1 AND id < $2 AND ` + auditMatch + ` ORDER BY id LIMIT $3`)
 )
 
 // auditsLooked is how many records one call looks at.
@@ -105,8 +108,8 @@ func (s *Store) AuditsAfter(ctx context.Context, f store.AuditFilter, after oaut
 	return list(ctx, s, selectAuditsAfter, auditAt, append([]any{after[:], to[:], limit}, auditFilter(f)...)...)
 }
 
-// auditWidth is the number of auditColumns.
-const auditWidth = 12
+// auditWidth is the number of columns of auditRead.
+const auditWidth = 13
 
 func auditAt(r row) store.Audit {
 	return store.Audit{
@@ -122,6 +125,7 @@ func auditAt(r row) store.Audit {
 		Count:     int(r.int(9)),
 		First:     timeIfAny(r, 10),
 		Last:      timeIfAny(r, 11),
+		Username:  r.text(12),
 	}
 }
 
@@ -133,7 +137,7 @@ func timeIfAny(r row, column int) time.Time {
 	return timeAt(r, column)
 }
 
-var selectAccountAudits = sql(`SELECT ` + auditColumns + ` FROM audit
+var selectAccountAudits = sql(`SELECT ` + auditRead + ` FROM audit
 	WHERE account_id = $1 AND event = $2 ORDER BY id DESC LIMIT $3`)
 
 // AccountAudits lists by an index of its own, so that it costs the same however long the log is.
