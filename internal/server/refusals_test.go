@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -228,6 +231,109 @@ func basicOf(user string) string {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.SetBasicAuth(url.QueryEscape(user), "x")
 	return strings.TrimPrefix(r.Header.Get("Authorization"), "Basic ")
+}
+
+// Failed sign-ins are listed in the order of time, each with its own reason.
+func TestFailedSignInsKeepReasonAndOrder(t *testing.T) {
+	w := oneNode(t)
+	ctx := context.Background()
+	try := func(pass string) {
+		w.clock.pass(time.Minute) // so that nothing is throttled
+		b := w.browser()
+		b.submitPassword(b.frame(assisted("client_id", "app")), "alice", pass)
+	}
+	for _, pass := range []string{"a", "b", "c", password, "d"} {
+		try(pass)
+	}
+	for range 6 {
+		try("wrong")
+	}
+	w.must(w.manager.LockAccount(ctx, w.alice.ID))
+	try(password)
+	list, _, err := w.store.Audits(ctx, store.AuditFilter{AccountID: w.alice.ID}, oauth.ID{}, 100)
+	w.must(err)
+	var got []string
+	for i, a := range list {
+		if i > 0 && a.At.After(list[i-1].At) {
+			t.Errorf("record %d is newer than the one above it", i)
+		}
+		if a.Event == store.EventSignIn || a.Event == store.EventSignInFailed {
+			got = append(got, a.Detail)
+		}
+	}
+	want := append([]string{reasonLocked}, slices.Repeat([]string{reasonWrong}, 7)...)
+	want = append(append(want, ""), slices.Repeat([]string{reasonWrong}, 3)...)
+	if !slices.Equal(got, want) {
+		t.Errorf("newest first: %q", got)
+	}
+	seen, err := w.manager.SignIns(ctx, &w.alice)
+	w.must(err)
+	if seen.Last == nil || len(seen.Failures) != 5 || seen.Failures[0].Detail != reasonLocked {
+		t.Errorf("sign-ins: %+v", seen)
+	}
+	w.must(w.manager.UnlockAccount(ctx, w.alice.ID))
+}
+
+// However many networks guess at one account, its records stay few, and count every attempt.
+func TestFailuresOfManyNetworksAreBounded(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var f failures
+	account, records, counted, attempts := newID(), 0, 0, 0
+	take := func(list ...store.Audit) {
+		for _, a := range list {
+			records, counted = records+1, counted+a.Count
+		}
+	}
+	for range 60 {
+		for network := range 1000 {
+			from := netip.AddrFrom4([4]byte{10, byte(network >> 8), byte(network), 1})
+			if a, due := f.add(account, reasonThrottled, from, now); due {
+				take(a)
+			}
+			attempts++
+		}
+		now = now.Add(time.Minute)
+		take(f.due(now, false)...)
+	}
+	take(f.due(now, true)...)
+	if counted != attempts || records > 600 || len(f.folds) > 2*failureKindsEach {
+		t.Errorf("%d of %d attempts in %d records of %d kinds", counted, attempts, records, len(f.folds))
+	}
+	for id := range maxFailureKinds + 100 {
+		f.add(oauth.ID{1: byte(id), 2: byte(id >> 8), 3: byte(id >> 16), 4: 1}, reasonWrong, netip.Addr{}, now)
+	}
+	if len(f.folds) > maxFailureKinds+failureKindsEach {
+		t.Errorf("%d kinds are kept", len(f.folds))
+	}
+	f.due(now.Add(2*time.Hour), true)
+	f.due(now.Add(2*time.Hour), true)
+	if len(f.folds)+len(f.ofOne) != 0 {
+		t.Errorf("%d kinds are kept for ever", len(f.folds))
+	}
+}
+
+// A session keeps the browser and the address of its sign-in; what a browser says is bounded and printable.
+func TestSessionsKeepBrowserAndAddress(t *testing.T) {
+	w := oneNode(t)
+	ctx := context.Background()
+	for _, tt := range []struct{ agent, want string }{
+		{"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"},
+		{strings.Repeat("x", 20_000), strings.Repeat("x", 40) + "..."},
+		{"a\u202eb", `a\u202eb`},
+		{"", ""},
+	} {
+		b := w.browser()
+		page := b.frame(assisted("client_id", "app"))
+		r := b.request("POST", signInPath, url.Values{"flow": {page.field("flow")}, "username": {"alice"}, "password": {password}},
+			"User-Agent", tt.agent, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin", "Origin", w.url)
+		b.do(r).token()
+		list, err := w.manager.Sessions(ctx, w.alice.ID, "", 1)
+		w.must(err)
+		if s := list.Items[0]; s.Browser != tt.want || s.Address != "127.0.0.1" {
+			t.Errorf("%.30q: %q from %q", tt.agent, s.Browser, s.Address)
+		}
+		w.clock.pass(time.Second)
+	}
 }
 
 // A flood of throttled sign-ins makes few records, which count every attempt and no other reason.
