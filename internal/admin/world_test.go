@@ -59,6 +59,12 @@ func (l *lockedLog) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 var noAudit store.Audit
 
 // expensive is made once for all tests: keys and a password's hash.

@@ -273,6 +273,7 @@ func (w *world) good() map[manage.Operation]struct {
 		{200, r{op: manage.OpListAccounts, path: "/accounts?search=an&limit=10"}},
 		{201, r{op: manage.OpCreateAccount, path: "/accounts", body: `{"username":"cid","name":"Cid","attributes":{"locale":"de-CH"},"external_id":"c-1","password":"three blind mice"}`}},
 		{200, r{op: manage.OpShowAccount, path: ann}},
+		{200, r{op: manage.OpShowSignIns, path: ann + "/sign-ins"}},
 		{200, r{op: manage.OpChangeAccount, path: ann, match: "*", body: `{"email":null,"attributes":{"given_name":"Ann"}}`}},
 		{204, r{op: manage.OpRemoveAccount, path: ann, match: "*"}},
 		{200, r{op: manage.OpLockAccount, path: ann + "/lock"}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -114,6 +115,7 @@ func firstSchema(t *testing.T, d dialect, name goose.Dialect, db *stdsql.DB) oau
 		VALUES ('App', '{"id":"App","name":"The Shop"}', 1, 0), ('bare', '{"id":"bare"}', 1, 0)`); err != nil {
 		t.Fatal(err)
 	}
+	insertFolded(t, db, id)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +143,44 @@ func testUpgraded(t *testing.T, url string, id oauth.ID) {
 	s := openURL(t, url)
 	acc := oauth.Account{ID: id, Username: "jane", Attributes: []byte(`{"locale":"sv"}`)}
 	checkFound(t, s, id)
+	checkInOrder(t, s, id)
 	if err := s.UpdateAccount(t.Context(), acc, 1, store.Audit{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two records of the first schema: failed sign-ins from 10:00 on, of which the last was at 10:50, and something
+// between these.
+var hourOfFailures = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+
+func insertFolded(t *testing.T, db *stdsql.DB, account oauth.ID) {
+	t.Helper()
+	for _, a := range []struct {
+		event             string
+		stamped, happened time.Duration
+		times             int
+	}{{"sign_in_failed", 0, 50 * time.Minute, 12}, {"sign_in", 20 * time.Minute, 20 * time.Minute, 1}} {
+		id := auditID(hourOfFailures.Add(a.stamped))
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO audit
+			(id, happened, event, actor, account_id, client_id, address, detail, times)
+			VALUES ($1, $2, $3, 'user', $4, '', '', '', $5)`,
+			id[:], hourOfFailures.Add(a.happened).UnixMilli(), a.event, account[:], a.times); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkInOrder: records of an older version stand where their time says, and keep what they tell.
+func checkInOrder(t *testing.T, s *Store, account oauth.ID) {
+	t.Helper()
+	list, _, err := s.Audits(t.Context(), store.AuditFilter{AccountID: account}, oauth.ID{}, 10)
+	if err != nil || len(list) != 2 || list[0].Event != store.EventSignInFailed || list[0].Count != 12 ||
+		list[0].Username != "jane" || !list[0].At.Equal(hourOfFailures.Add(50*time.Minute)) {
+		t.Errorf("records %+v, error %v", list, err)
+	}
+	failed, err := s.AccountAudits(t.Context(), account, store.EventSignInFailed, 1)
+	if err != nil || len(failed) != 1 {
+		t.Errorf("failed sign-ins %+v, error %v", failed, err)
 	}
 }
 

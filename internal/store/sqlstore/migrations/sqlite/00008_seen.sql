@@ -13,5 +13,5 @@ ALTER TABLE session ADD COLUMN address TEXT NOT NULL DEFAULT '';
 
 -- Records of failed sign-ins stood at the beginning of their hour, while they tell of the latest attempt. They get the
 -- place of that time.
-UPDATE audit SET id = unhex(printf('%012x', happened)) || substr(id, 7)
+UPDATE audit SET id = unhex(printf('%012x', happened) || hex(substr(id, 7)))
     WHERE event = 'sign_in_failed' AND substr(id, 1, 6) <> unhex(printf('%012x', happened));
