@@ -77,8 +77,8 @@ func auditList(s *storage) *cobra.Command {
 		Use:   "list",
 		Short: "List audit records, newest first",
 		Long: `Lists audit records, newest first. With --follow it shows the last ones oldest first, and then each one that comes, until
-it is interrupted (--json: one object a line). Many failed sign-ins of one user, reason and network share records, which
-count them.`,
+it is interrupted (--json: one object a line). Many failed sign-ins of one user, reason and network
+share records, which count them.`,
 		Example: `  usher audit list --event sign_in_failed --from 24h
   usher audit list --user ann --client shop --all --json
   usher audit list --follow`,

@@ -108,7 +108,8 @@ func subjectName(c store.Change) string {
 
 func showChange(w io.Writer, c store.Change, differences []manage.Difference) error {
 	err := record(w, [][2]string{
-		{"change", c.ID.String()}, {"at", moment(c.At)}, {"by", c.Actor}, {"what", string(c.Event)}, {"kind", c.Kind}, {"subject", subjectName(c)},
+		{"change", c.ID.String()}, {"at", moment(c.At)}, {"by", c.Actor}, {"what",
+			string(c.Event)}, {"kind", c.Kind}, {"subject", subjectName(c)},
 	})
 	if err != nil {
 		return err

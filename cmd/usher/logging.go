@@ -25,8 +25,8 @@ type logBuffer struct {
 	once   sync.Once
 }
 
-// newLog makes the logger of a node in the form and from the level that the operator chose. How often a line
-// of one kind is written is limited (see limited).
+// newLog makes the logger of a node in the form and from the level that the operator chose. How
+// often a line of one kind is written is limited (see limited).
 func newLog(w io.Writer, format string, level slog.Level) (*slog.Logger, *logBuffer) {
 	b := &logBuffer{
 		w: bufio.NewWriterSize(w, logBufferSize), done: make(chan struct{}),

@@ -12,17 +12,17 @@ import (
 	"github.com/usher-id/usher/internal/web"
 )
 
-// How many lines of one kind are written in a while, and how many kinds are told apart. So many kinds are
-// more than usher has; beyond them, all others are one.
+// How many lines of one kind are written in a while, and how many kinds are told apart. So many
+// kinds are more than usher has; beyond them, all others are one.
 const (
 	logWindow   = 10 * time.Second
 	linesOfKind = 10
 	logKinds    = 256
 )
 
-// limited bounds what strangers can make the log grow: of lines of one kind (see lineKind) the first ones of a
-// while are written, the rest is counted, and one line says how many were left out. Lines that tell of what
-// went well pass: authenticated clients alone cause them.
+// limited bounds what strangers can make the log grow: of lines of one kind (see lineKind) the
+// first ones of a while are written, the rest is counted, and one line says how many were left out.
+// Lines that tell of what went well pass: authenticated clients alone cause them.
 type limited struct {
 	slog.Handler
 	counts *lineCounts
@@ -71,8 +71,8 @@ func (c *lineCounts) admit(r slog.Record) bool {
 	return false
 }
 
-// leftOut takes the kinds whose while is over, or all at the end, and makes a line for each of which some
-// were left out.
+// leftOut takes the kinds whose while is over, or all at the end, and makes a line for each of
+// which some were left out.
 func (c *lineCounts) leftOut(now time.Time, all bool) (list []slog.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,8 +109,8 @@ func (l limited) WithGroup(name string) slog.Handler {
 	return limited{l.Handler.WithGroup(name), l.counts}
 }
 
-// lineKind is what a line shares with others like it: message, route, error and cause, without the words in
-// these that a caller can choose.
+// lineKind is what a line shares with others like it: message, route, error and cause, without the
+// words in these that a caller can choose.
 func lineKind(r slog.Record) string {
 	kind := []string{r.Level.String(), plainWords(r.Message)}
 	r.Attrs(func(a slog.Attr) bool {
@@ -125,7 +125,8 @@ func lineKind(r slog.Record) string {
 	return strings.Join(kind, "\n")
 }
 
-// plainWords keeps at most so many words of a text, and of these only such as sentences of ours have.
+// plainWords keeps at most so many words of a text, and of these only such as sentences of ours
+// have.
 const keptWords = 12
 
 func plainWords(text string) string {
@@ -133,7 +134,10 @@ func plainWords(text string) string {
 	words = words[:min(len(words), keptWords)]
 	for i, word := range words {
 		word = strings.Trim(word, ".,:;()")
-		if len(word) > 20 || strings.ContainsFunc(word, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) }) {
+		if len(word) > 20 || strings.ContainsFunc(word, func(r rune) bool {
+			return r != '_' &&
+				!unicode.IsLetter(r)
+		}) {
 			words[i] = "*"
 		}
 	}

@@ -17,16 +17,20 @@ import (
 	"github.com/usher-id/usher/internal/web"
 )
 
-// A flood of one kind is a few lines and a count; lines of other kinds are all there, and so is what went well.
+// A flood of one kind is a few lines and a count; lines of other kinds are all there, and so is
+// what went well.
 func TestLogLimitsByKind(t *testing.T) {
 	var out bytes.Buffer
 	log, buffer := newLog(&out, "text", slog.LevelInfo)
 	for i := range 60_000 {
-		log.Warn(web.LogRefused, "route", "POST /token", "error", "too_many_requests", "address", fmt.Sprint("192.0.2.", i%250))
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "too_many_requests", "address",
+			fmt.Sprint("192.0.2.", i%250))
 	}
 	for i := range 3 {
-		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause", "wrong secret", "client", i)
-		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause", "unknown client", "client", i)
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause",
+			"wrong secret", "client", i)
+		log.Warn(web.LogRefused, "route", "POST /token", "error", "invalid_client", "cause",
+			"unknown client", "client", i)
 	}
 	for range 500 {
 		log.Info("token issued", "client", "app")
@@ -52,11 +56,26 @@ func TestLogKindsAreBounded(t *testing.T) {
 		most int
 		kind func(i int) []any
 	}{
-		{"addresses", linesOfKind, func(i int) []any { return []any{"cause", fmt.Sprintf("origin https://x%d.example is", i)} }},
-		{"quoted", linesOfKind, func(i int) []any { return []any{"cause", fmt.Sprintf("invalid URL escape %q", fmt.Sprint("%", i))} }},
-		{"numbers", linesOfKind, func(i int) []any { return []any{"error", fmt.Sprintf("at byte %d", i)} }},
-		{"long words", linesOfKind, func(i int) []any { return []any{"cause", strings.Repeat(word(i), 9)} }},
-		{"long texts", linesOfKind, func(i int) []any { return []any{"cause", strings.Repeat("so ", 50) + word(i)} }},
+		{"addresses", linesOfKind, func(i int) []any {
+			return []any{"cause",
+				fmt.Sprintf("origin https://x%d.example is", i)}
+		}},
+		{"quoted", linesOfKind, func(i int) []any {
+			return []any{"cause",
+				fmt.Sprintf("invalid URL escape %q", fmt.Sprint("%", i))}
+		}},
+		{"numbers", linesOfKind, func(i int) []any {
+			return []any{"error", fmt.Sprintf("at byte %d",
+				i)}
+		}},
+		{"long words", linesOfKind, func(i int) []any {
+			return []any{"cause", strings.Repeat(word(i),
+				9)}
+		}},
+		{"long texts", linesOfKind, func(i int) []any {
+			return []any{"cause", strings.Repeat("so ", 50) +
+				word(i)}
+		}},
 		{"own words", (logKinds + 1) * linesOfKind, func(i int) []any { return []any{"cause", word(i)} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,7 +119,8 @@ func TestLogWhileEnds(t *testing.T) {
 		t.Error("the while ended early")
 	}
 	said := c.leftOut(now.Add(logWindow), false)
-	if len(said) != 1 || said[0].Message != "2 more like this in 10 s" || said[0].Level != slog.LevelError {
+	if len(said) != 1 || said[0].Message != "2 more like this in 10 s" ||
+		said[0].Level != slog.LevelError {
 		t.Errorf("said %v", said)
 	}
 	if !c.admit(line) || len(c.kinds) != 1 {
@@ -111,7 +131,8 @@ func TestLogWhileEnds(t *testing.T) {
 	}
 }
 
-// 60,000 throttled sign-ins of one address leave a log of bounded size, and a user elsewhere signs in as ever.
+// 60,000 throttled sign-ins of one address leave a log of bounded size, and a user elsewhere signs
+// in as ever.
 func TestFloodLeavesASmallLog(t *testing.T) {
 	var out lockedOutput
 	log, buffer := newLog(&out, "text", slog.LevelInfo)
@@ -131,8 +152,10 @@ func TestFloodLeavesASmallLog(t *testing.T) {
 		t.Fatalf("no form: %d %s", page.Code, page.Body)
 	}
 	signIn := func(address, username, password string) int {
-		form := url.Values{"flow": {html.UnescapeString(flow[1])}, "username": {username}, "password": {password}}
-		r := httptest.NewRequest("POST", d.BaseURL+"/authn/authentication/password", strings.NewReader(form.Encode()))
+		form := url.Values{"flow": {html.UnescapeString(flow[1])}, "username": {username},
+			"password": {password}}
+		r := httptest.NewRequest("POST", d.BaseURL+"/authn/authentication/password",
+			strings.NewReader(form.Encode()))
 		r.RemoteAddr = address + ":4711"
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -156,14 +179,16 @@ func TestFloodLeavesASmallLog(t *testing.T) {
 	buffer.Close()
 	text := out.String()
 	lines := strings.Count(text, "\n")
-	// Three kinds: wrong password, and throttled by name and by address; beside these what a start says.
+	// Three kinds: wrong password, and throttled by name and by address; beside these what a start
+	// says.
 	if most := 3*windows*(linesOfKind+1) + 20; lines > most || throttled < 50_000 {
 		t.Errorf("%d lines, at most %d are good; %d throttled", lines, most, throttled)
 	}
 	if !strings.Contains(text, "more like this in") || !strings.Contains(text, "address=192.0.2.66") {
 		t.Errorf("the log does not tell of the flood: %.2000s", text)
 	}
-	t.Logf("%d throttled in %v: %d lines, %d bytes", throttled, time.Since(started).Round(time.Millisecond), lines, len(text))
+	t.Logf("%d throttled in %v: %d lines, %d bytes", throttled,
+		time.Since(started).Round(time.Millisecond), lines, len(text))
 }
 
 type lockedOutput struct {

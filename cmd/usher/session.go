@@ -45,12 +45,14 @@ func sessionList(s *storage) *cobra.Command {
 				return err
 			}
 			return printList(s, cmd, limit, listing[manage.Session]{
-				heading: []string{"SESSION", "USERNAME", "SIGNED IN", "BY", "LAST USED", "ENDS", "BROWSER", "FROM"},
+				heading: []string{"SESSION", "USERNAME", "SIGNED IN", "BY", "LAST USED", "ENDS", "BROWSER",
+					"FROM"},
 				page: func(cursor string, limit int) (manage.Page[manage.Session], error) {
 					return m.Sessions(ctx, account, cursor, limit)
 				},
 				row: func(x manage.Session) []string {
-					return []string{x.ID.String(), x.Username, moment(x.SignedIn), words(x.AMR), moment(x.LastUsed), moment(x.Ends),
+					return []string{x.ID.String(), x.Username, moment(x.SignedIn), words(x.AMR),
+						moment(x.LastUsed), moment(x.Ends),
 						x.Browser, x.Address}
 				},
 			})

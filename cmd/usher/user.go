@@ -158,7 +158,8 @@ func userShow(s *storage) *cobra.Command {
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager,
+				u oauth.Account) error {
 				seen, err := m.SignIns(ctx, &u)
 				if err != nil {
 					return err

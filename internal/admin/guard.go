@@ -25,8 +25,9 @@ const maxBody = manage.MaxFile + 2<<20
 func (a *Admin) overTLS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.proxies.SaysHTTPS(r) {
-			web.Deny(w, http.StatusForbidden, "The admin pages are reached over https only (behind a proxy: "+
-				"list it in trusted_proxies and let it send X-Forwarded-Proto: https).")
+			web.Deny(w, http.StatusForbidden,
+				"The admin pages are reached over https only (behind a proxy: "+
+					"list it in trusted_proxies and let it send X-Forwarded-Proto: https).")
 			return
 		}
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead

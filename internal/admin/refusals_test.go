@@ -9,7 +9,8 @@ import (
 	"github.com/usher-id/usher/internal/oauth"
 )
 
-// Every refused request at the admin listener has one line in the log, too, without the token that it brought.
+// Every refused request at the admin listener has one line in the log, too, without the token that
+// it brought.
 func TestEachRefusalHasOneLine(t *testing.T) {
 	w := newWorld(t)
 	const hidden = "HIDDEN-c2VjcmV0"
@@ -20,20 +21,28 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 		headers                   []string
 	}{
 		{"API: no token", "GET", api + "/clients", "Send an access token", nil},
-		{"API: bad token", "GET", api + "/clients", "invalid_token", []string{"Authorization", "Bearer " + hidden}},
-		{"API: role", "POST", api + "/keys/rotate", "insufficient_scope", []string{"Authorization", viewer}},
-		{"API: nothing there", "GET", api + "/clients/none", "not-found", []string{"Authorization", viewer}},
-		{"API: parameter", "GET", api + "/clients?limit=x", "parameter", []string{"Authorization", viewer}},
+		{"API: bad token", "GET", api + "/clients", "invalid_token", []string{"Authorization",
+			"Bearer " + hidden}},
+		{"API: role", "POST", api + "/keys/rotate", "insufficient_scope", []string{"Authorization",
+			viewer}},
+		{"API: nothing there", "GET", api + "/clients/none", "not-found", []string{"Authorization",
+			viewer}},
+		{"API: parameter", "GET", api + "/clients?limit=x", "parameter", []string{"Authorization",
+			viewer}},
 		{"API: no route", "GET", api + "/nothing", "not-found", nil},
 		{"API: method", "PUT", api + "/clients", "method_not_allowed", nil},
-		{"SCIM: bad token", "GET", scim + "/Users", "invalid_token", []string{"Authorization", "Bearer " + hidden}},
-		{"SCIM: filter", "GET", scim + "/Users?filter=x", "invalidFilter", []string{"Authorization", viewer}},
+		{"SCIM: bad token", "GET", scim + "/Users", "invalid_token", []string{"Authorization",
+			"Bearer " + hidden}},
+		{"SCIM: filter", "GET", scim + "/Users?filter=x", "invalidFilter", []string{"Authorization",
+			viewer}},
 		{"page: no route", "GET", "/admin/nothing", "does not exist", nil},
 		{"page: form of another origin", "POST", "/admin/keys/rotate", "cross_origin_form",
 			[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}},
 		{"page: image", "GET", "/admin", "only as a page", []string{"Sec-Fetch-Dest", "image"}},
-		{"page: signed out", "POST", "/admin/keys/rotate", "status=401", []string{"Sec-Fetch-Site", "same-origin"}},
-		{"sign-in: no flow", "GET", "/admin/callback?code=" + hidden + "&state=" + hidden, "bad_request", nil},
+		{"page: signed out", "POST", "/admin/keys/rotate", "status=401", []string{"Sec-Fetch-Site",
+			"same-origin"}},
+		{"sign-in: no flow", "GET", "/admin/callback?code=" + hidden + "&state=" + hidden, "bad_request",
+			nil},
 		{"link", "GET", "/admin/link?code=" + hidden, "error=", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

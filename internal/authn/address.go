@@ -83,8 +83,8 @@ func Network(addr netip.Addr) netip.Prefix {
 	return prefix
 }
 
-// Site is what stands for an address where attempts are listed by network: its /24, or, with IPv6, the /48 that
-// a site has.
+// Site is what stands for an address where attempts are listed by network: its /24, or, with IPv6,
+// the /48 that a site has.
 func Site(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := 24

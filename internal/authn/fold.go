@@ -2,8 +2,9 @@ package authn
 
 import "time"
 
-// How attempts of one kind fold: the first ones of an hour are recorded one by one, then the waits between
-// records double. A flood makes about 30 records an hour, a user who mistypes one for each attempt.
+// How attempts of one kind fold: the first ones of an hour are recorded one by one, then the waits
+// between records double. A flood makes about 30 records an hour, a user who mistypes one for each
+// attempt.
 const (
 	foldWindow    = time.Hour
 	foldAlone     = 10
@@ -11,7 +12,8 @@ const (
 	foldMostWait  = 5 * time.Minute
 )
 
-// Fold gathers attempts of one kind, so that a flood of them makes few records. The zero Fold is empty.
+// Fold gathers attempts of one kind, so that a flood of them makes few records. The zero Fold is
+// empty.
 type Fold struct {
 	// Count is the number of attempts that are not recorded yet, First and Last when they were.
 	Count       int
@@ -47,4 +49,7 @@ func (f *Fold) Recorded(now time.Time) {
 }
 
 // Over tells whether the fold holds nothing any more that later attempts need.
-func (f *Fold) Over(now time.Time) bool { return f.Count == 0 && !now.Before(f.window.Add(foldWindow)) }
+func (f *Fold) Over(now time.Time) bool {
+	return f.Count == 0 &&
+		!now.Before(f.window.Add(foldWindow))
+}

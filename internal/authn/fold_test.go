@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A user who mistypes gets a record for each attempt; a flood a bounded number, which lose no attempt.
+// A user who mistypes gets a record for each attempt; a flood a bounded number, which lose no
+// attempt.
 func TestFold(t *testing.T) {
 	start := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
@@ -42,8 +43,10 @@ func TestFold(t *testing.T) {
 					record()
 				}
 			}
-			if recorded != tt.attempts || records < tt.recordsMin || records > tt.records || largest > tt.mostSize {
-				t.Errorf("%d of %d attempts in %d records, of at most %d", recorded, tt.attempts, records, largest)
+			if recorded != tt.attempts || records < tt.recordsMin || records > tt.records ||
+				largest > tt.mostSize {
+				t.Errorf("%d of %d attempts in %d records, of at most %d", recorded, tt.attempts, records,
+					largest)
 			}
 			if now = now.Add(foldWindow); !f.Over(now) {
 				t.Error("it is kept for ever")
@@ -52,7 +55,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// A record tells the first and the last attempt that it counts; a clock that is set back holds nothing up.
+// A record tells the first and the last attempt that it counts; a clock that is set back holds
+// nothing up.
 func TestFoldTellsFirstAndLast(t *testing.T) {
 	at := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 	var f Fold

@@ -37,7 +37,8 @@ type AuditView struct {
 func ViewAudit(a store.Audit) AuditView {
 	v := AuditView{
 		ID: a.ID, At: a.At, Event: a.Event, Actor: a.Actor, AccountID: a.AccountID, Username: a.Username,
-		ClientID: a.ClientID, SessionID: a.SessionID, Address: a.Address, Detail: a.Detail, Count: max(a.Count, 1),
+		ClientID: a.ClientID, SessionID: a.SessionID, Address: a.Address, Detail: a.Detail,
+		Count: max(a.Count, 1),
 	}
 	if v.Count > 1 {
 		v.First, v.Last = a.First, a.Last
@@ -101,7 +102,8 @@ func timeOrNothing(t time.Time) string {
 type auditCSV struct{ w *csv.Writer }
 
 func (c *auditCSV) begin() error {
-	return c.w.Write([]string{"id", "at", "event", "actor", "account_id", "client_id", "session_id", "address", "detail", "count",
+	return c.w.Write([]string{"id", "at", "event", "actor", "account_id", "client_id", "session_id",
+		"address", "detail", "count",
 		"username", "first", "last"})
 }
 

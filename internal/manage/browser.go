@@ -5,8 +5,8 @@ import "strings"
 // maxBrowserName bounds what a program that is no known browser calls itself.
 const maxBrowserName = 40
 
-// The marks of browsers and systems in a User-Agent, in the order in which they are looked for: most browsers
-// name others, too (RFC 9110 §10.1.5).
+// The marks of browsers and systems in a User-Agent, in the order in which they are looked for:
+// most browsers name others, too (RFC 9110 §10.1.5).
 var (
 	browserMarks = [][2]string{
 		{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"}, {"OPR/", "Opera"}, {"OPiOS/", "Opera"},
@@ -20,8 +20,8 @@ var (
 	}
 )
 
-// BrowserName is a User-Agent in a few words, such as "Firefox on Linux"; the first word of what is no known
-// browser; empty for none.
+// BrowserName is a User-Agent in a few words, such as "Firefox on Linux"; the first word of what is
+// no known browser; empty for none.
 func BrowserName(userAgent string) string {
 	browser, system := marked(userAgent, browserMarks), marked(userAgent, systemMarks)
 	switch {

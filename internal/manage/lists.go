@@ -22,7 +22,8 @@ type Session struct {
 	LastUsed  time.Time `json:"last_used"`
 	// Ends is when it ends without further use.
 	Ends time.Time `json:"ends"`
-	// Browser and Address are where the last sign-in came from; empty for sessions that are older than this.
+	// Browser and Address are where the last sign-in came from; empty for sessions that are older than
+	// this.
 	Browser string `json:"browser,omitempty"`
 	Address string `json:"address,omitempty"`
 }
@@ -89,7 +90,8 @@ func (m *Manager) Delegation(ctx context.Context, id oauth.ID) (Delegation, erro
 		return Delegation{}, err
 	}
 	d := st.Delegation
-	return Delegation{d.ID, d.SessionID, d.ClientID, d.AccountID, st.Account.Username, d.Scope, d.Created}, nil
+	return Delegation{d.ID, d.SessionID, d.ClientID, d.AccountID, st.Account.Username, d.Scope,
+		d.Created}, nil
 }
 
 // Delegations lists live delegations, newest first.

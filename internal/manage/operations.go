@@ -81,7 +81,8 @@ var least = map[Operation]oauth.Role{
 	OpCreateClient: oauth.RoleAdmin, OpChangeClient: oauth.RoleAdmin, OpRemoveClient: oauth.RoleAdmin,
 	OpReleaseClient: oauth.RoleAdmin, OpResetClientSecret: oauth.RoleAdmin, OpTryClient: oauth.RoleAdmin,
 
-	OpListAccounts: oauth.RoleViewer, OpShowAccount: oauth.RoleViewer, OpShowSignIns: oauth.RoleViewer, OpListConsents: oauth.RoleViewer,
+	OpListAccounts: oauth.RoleViewer, OpShowAccount: oauth.RoleViewer,
+	OpShowSignIns: oauth.RoleViewer, OpListConsents: oauth.RoleViewer,
 	OpCreateAccount: oauth.RoleOperator, OpChangeAccount: oauth.RoleOperator, OpRemoveAccount: oauth.RoleOperator,
 	OpLockAccount: oauth.RoleOperator, OpUnlockAccount: oauth.RoleOperator, OpSetPassword: oauth.RoleOperator,
 	OpCreatePasswordLink: oauth.RoleOperator, OpWithdrawConsent: oauth.RoleOperator,

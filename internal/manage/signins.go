@@ -14,7 +14,8 @@ import (
 type SignIns struct {
 	AccountID oauth.ID `json:"account_id"`
 	Username  string   `json:"username"`
-	// Obstacles are why the user cannot sign in, or may believe so, in sentences; none where nothing is known.
+	// Obstacles are why the user cannot sign in, or may believe so, in sentences; none where nothing
+	// is known.
 	Obstacles []string `json:"obstacles"`
 	// Last is the last sign-in that the audit log still has.
 	Last *AuditView `json:"last_sign_in,omitempty"`
@@ -86,7 +87,8 @@ func (s signInFacts) obstacles(acc *oauth.Account, now time.Time) []string {
 // link says what became of the last link with which the user was to set a password.
 func (s signInFacts) link(acc *oauth.Account, now time.Time) string {
 	made := newest(s.links)
-	if made.IsZero() || newest(s.passwords).After(made) || strings.HasPrefix(s.links[0].Detail, "operator link") {
+	if made.IsZero() || newest(s.passwords).After(made) || strings.HasPrefix(s.links[0].Detail,
+		"operator link") {
 		return ""
 	}
 	expires := made.Add(LinkLifetime)

@@ -93,5 +93,6 @@ type ChangeView struct {
 
 // ViewChange shows a change.
 func ViewChange(c store.Change, differences []Difference) ChangeView {
-	return ChangeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Username, c.Before, c.After, differences}
+	return ChangeView{c.ID, c.At, c.Actor, c.Event, c.Kind, c.Subject, c.Username, c.Before, c.After,
+		differences}
 }

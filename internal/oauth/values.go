@@ -73,8 +73,8 @@ type Session struct {
 	IdleTimeout time.Duration
 	Expires     time.Time
 	Created     time.Time
-	// UserAgent and Address are where the last sign-in came from, as a browser of that address said. Lists of
-	// sessions read them, nothing else.
+	// UserAgent and Address are where the last sign-in came from, as a browser of that address said.
+	// Lists of sessions read them, nothing else.
 	UserAgent, Address string
 }
 

@@ -75,7 +75,8 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 		}
 	}
 	if !mayAuthenticateBy(c, a.method) {
-		return authenticated{}, errClient.Because(fmt.Errorf("the client does not authenticate by %s", a.method))
+		return authenticated{}, errClient.Because(fmt.Errorf("the client does not authenticate by %s",
+			a.method))
 	}
 	var err error
 	switch a.method {

@@ -24,17 +24,17 @@ const (
 	reasonAddress   = "throttled: too many attempts from this address"
 )
 
-// failures folds failed sign-ins into audit records: one each at first, then, by authn.Fold, one for many of
-// the same account, reason and network. What is gathered is in memory, at most five minutes long; a node that
-// crashes loses that much of a flood, never its beginning.
+// failures folds failed sign-ins into audit records: one each at first, then, by authn.Fold, one
+// for many of the same account, reason and network. What is gathered is in memory, at most five
+// minutes long; a node that crashes loses that much of a flood, never its beginning.
 type failures struct {
 	mu    sync.Mutex
 	folds map[failureKind]*failure
 	ofOne map[oauth.ID]int // how many of folds are of an account
 }
 
-// failureKind is what is counted together. The zero account stands for all names that nobody has, and the
-// zero network for all beyond the first ones of an account.
+// failureKind is what is counted together. The zero account stands for all names that nobody has,
+// and the zero network for all beyond the first ones of an account.
 type failureKind struct {
 	account oauth.ID
 	reason  string
@@ -55,7 +55,8 @@ const (
 )
 
 // add counts a failed sign-in. Where a record is due, it is returned, and counts as written.
-func (f *failures) add(account oauth.ID, reason string, from netip.Addr, now time.Time) (store.Audit, bool) {
+func (f *failures) add(account oauth.ID, reason string, from netip.Addr,
+	now time.Time) (store.Audit, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kind := f.kindOf(account, reason, from)
@@ -95,8 +96,9 @@ func (f *failures) kindOf(account oauth.ID, reason string, from netip.Addr) fail
 // take makes the record of what was gathered.
 func (one *failure) take(kind failureKind, now time.Time) store.Audit {
 	a := store.Audit{
-		At: now, Event: store.EventSignInFailed, Actor: "user", AccountID: kind.account, Detail: kind.reason,
-		Count: one.Count, First: one.First, Last: one.Last, Address: one.address.String(),
+		At: now, Event: store.EventSignInFailed, Actor: "user", AccountID: kind.account,
+		Detail: kind.reason,
+		Count:  one.Count, First: one.First, Last: one.Last, Address: one.address.String(),
 	}
 	if one.many {
 		a.Address = "several networks"
@@ -126,8 +128,10 @@ func (f *failures) due(now time.Time, all bool) (list []store.Audit) {
 	return list
 }
 
-// signInFailed records a failed sign-in, and tells the log why. The reason is one of the constants above.
-func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, account oauth.ID, reason string) *oauth.Error {
+// signInFailed records a failed sign-in, and tells the log why. The reason is one of the constants
+// above.
+func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, account oauth.ID,
+	reason string) *oauth.Error {
 	web.Because(w, "sign_in_failed", errors.New(reason))
 	a, due := s.failures.add(account, reason, s.proxies.ClientAddress(r), s.Now())
 	if !due {

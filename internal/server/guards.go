@@ -81,7 +81,8 @@ func (s *Server) reporting(next http.Handler) http.Handler {
 	return web.Reporter{Log: s.Logger, Proxies: s.proxies, Client: claimedClient}.Report(next)
 }
 
-// claimedClient is the client that a request names, proved or not; empty where it names none in clear.
+// claimedClient is the client that a request names, proved or not; empty where it names none in
+// clear.
 func claimedClient(r *http.Request) string {
 	if p, err := presentedBy(r); err == nil && p.id != "" {
 		return p.id

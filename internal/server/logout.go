@@ -92,7 +92,8 @@ func (s *Server) understand(ctx context.Context, request oauth.LogoutRequest) (*
 		case err != nil:
 			return nil, err
 		case !ok:
-			return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.").Because(errUnknownClient)
+			return nil, oauth.Errorf(oauth.InvalidRequest,
+				"There is no such client here.").Because(errUnknownClient)
 		}
 		f.visit.client = c
 	}

@@ -42,7 +42,8 @@ func (m *metrics) issued()                 { m.tokens.Inc() }
 func (m *metrics) signIn(result string)    { m.signIns.WithLabelValues(result).Inc() }
 func (m *metrics) refused(code oauth.Code) { m.refusals.WithLabelValues(string(code)).Inc() }
 
-// observe counts and times a route; the request came by web.Reporter. The counters are looked up once, not for each request.
+// observe counts and times a route; the request came by web.Reporter. The counters are looked up
+// once, not for each request.
 func (m *metrics) observe(route string, next http.Handler) http.Handler {
 	duration := m.durations.WithLabelValues(route)
 	var classes [6]prometheus.Counter

@@ -45,7 +45,8 @@ func (s *Server) MTLSHandler() http.Handler {
 		served[path] = true
 	}
 	others := s.reporting(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		web.Deny(w, http.StatusNotFound, "This listener serves the endpoints in mtls_endpoint_aliases only.")
+		web.Deny(w, http.StatusNotFound,
+			"This listener serves the endpoints in mtls_endpoint_aliases only.")
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !served[r.URL.Path] {

@@ -28,8 +28,8 @@ func (w *world) since(length int) []string {
 	return strings.Split(text, "\n")
 }
 
-// Every refused request of a protocol endpoint has one line in the log, with client, address, route and cause,
-// and without what the caller has to keep secret.
+// Every refused request of a protocol endpoint has one line in the log, with client, address, route
+// and cause, and without what the caller has to keep secret.
 func TestEachRefusalHasOneLine(t *testing.T) {
 	w := newOAuthWorld(t)
 	code := w.browser().authorize(authorization("spa")).answer().Get("code")
@@ -54,24 +54,32 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 		{"unknown client", "POST " + tokenPath, "nobody", "unknown client", "WARN",
 			token("client_id", "nobody", "client_secret", hidden, "grant_type", "client_credentials")},
 		{"bad secret", "POST " + tokenPath, "web", "wrong secret", "WARN", func() page {
-			return w.call("POST", tokenPath, form("grant_type", "client_credentials"), "Authorization", basic("web", hidden))
+			return w.call("POST", tokenPath, form("grant_type", "client_credentials"), "Authorization",
+				basic("web", hidden))
 		}},
 		{"another method", "POST " + tokenPath, "web", "does not authenticate by none", "WARN",
 			token("client_id", "web", "grant_type", "client_credentials")},
-		{"two methods", "POST " + tokenPath, "web", "authenticates the client in two ways", "WARN", func() page {
-			return w.call("POST", tokenPath, form("client_id", "web", "client_secret", hidden), "Authorization", basic("web", hidden))
-		}},
-		{"bad assertion", "POST " + tokenPath, "web", "", "WARN", token("client_id", "web", "grant_type", "client_credentials",
-			"client_assertion_type", oauth.ClientAssertionType, "client_assertion", hidden+"."+hidden+"."+hidden)},
+		{"two methods", "POST " + tokenPath, "web", "authenticates the client in two ways", "WARN",
+			func() page {
+				return w.call("POST", tokenPath, form("client_id", "web", "client_secret", hidden),
+					"Authorization", basic("web", hidden))
+			}},
+		{"bad assertion", "POST " + tokenPath, "web", "", "WARN", token("client_id", "web", "grant_type",
+			"client_credentials",
+			"client_assertion_type", oauth.ClientAssertionType, "client_assertion",
+			hidden+"."+hidden+"."+hidden)},
 		{"bad PKCE", "POST " + tokenPath, "spa", "code_verifier", "WARN", func() page {
 			code := w.browser().authorize(authorization("spa")).answer().Get("code")
-			return w.call("POST", tokenPath, form("client_id", "spa", "grant_type", "authorization_code", "code", code,
+			return w.call("POST", tokenPath, form("client_id", "spa", "grant_type", "authorization_code",
+				"code", code,
 				"redirect_uri", callback, "code_verifier", hidden+strings.Repeat("x", 43)))
 		}},
 		{"replayed code", "POST " + tokenPath, "spa", "used before", "WARN", token("client_id", "spa",
-			"grant_type", "authorization_code", "code", used, "redirect_uri", callback, "code_verifier", verifier)},
+			"grant_type", "authorization_code", "code", used, "redirect_uri", callback, "code_verifier",
+			verifier)},
 		{"no code of ours", "POST " + tokenPath, "spa", "", "WARN", token("client_id", "spa",
-			"grant_type", "authorization_code", "code", hidden, "redirect_uri", callback, "code_verifier", verifier)},
+			"grant_type", "authorization_code", "code", hidden, "redirect_uri", callback, "code_verifier",
+			verifier)},
 		{"no refresh token of ours", "POST " + tokenPath, "spa", "", "WARN", token("client_id", "spa",
 			"grant_type", "refresh_token", "refresh_token", hidden)},
 		{"grant type", "POST " + tokenPath, "spa", "grant_type is not supported", "WARN",
@@ -85,26 +93,34 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 			r.ContentLength = -1
 			return w.blocked().do(r)
 		}},
-		{"authorize: unknown client", "GET " + authorizePath, "nobody", "unknown client", "WARN", asked(authorization("nobody"))},
+		{"authorize: unknown client", "GET " + authorizePath, "nobody", "unknown client", "WARN",
+			asked(authorization("nobody"))},
 		{"authorize: redirect URI", "GET " + authorizePath, "spa", "https://evil.example/cb", "WARN",
 			asked(authorization("spa", "redirect_uri", "https://evil.example/cb?code="+hidden))},
-		{"authorize: mode", "GET " + authorizePath, "spa", "response_mode", "WARN", asked(authorization("spa", "response_mode", "carrier"))},
+		{"authorize: mode", "GET " + authorizePath, "spa", "response_mode", "WARN",
+			asked(authorization("spa", "response_mode", "carrier"))},
 		{"authorize: no PKCE", "GET " + authorizePath, "spa", "code_challenge", "WARN",
 			asked(authorization("spa", "code_challenge", "", "code_challenge_method", ""))},
-		{"authorize: nobody is signed in", "GET " + authorizePath, "spa", "", "INFO", asked(authorization("spa", "prompt", "none"))},
-		{"authorize: hint", "GET " + authorizePath, "spa", "id_token_hint", "WARN", asked(authorization("spa", "id_token_hint", hidden))},
+		{"authorize: nobody is signed in", "GET " + authorizePath, "spa", "", "INFO",
+			asked(authorization("spa", "prompt", "none"))},
+		{"authorize: hint", "GET " + authorizePath, "spa", "id_token_hint", "WARN",
+			asked(authorization("spa", "id_token_hint", hidden))},
 		{"assisted: origin", "GET " + assistedPath, "app", "https://evil.example", "WARN",
 			asked(assisted("client_id", "app", "for_origin", "https://evil.example"))},
-		{"assisted: nobody is signed in", "GET " + assistedPath, "app", "", "INFO", asked(assisted("client_id", "app", "prompt", "none"))},
-		{"assisted: unauthorized client", "GET " + assistedPath, "off", "assisted token flow", "WARN", asked(assisted("client_id", "off"))},
+		{"assisted: nobody is signed in", "GET " + assistedPath, "app", "", "INFO",
+			asked(assisted("client_id", "app", "prompt", "none"))},
+		{"assisted: unauthorized client", "GET " + assistedPath, "off", "assisted token flow", "WARN",
+			asked(assisted("client_id", "off"))},
 		{"renewal: origin", "POST " + renewalPath, "app", "another origin", "WARN", func() page {
-			return w.call("POST", renewalPath, form("client_id", "app", "renewal_handle", hidden), "Origin", evilOrigin)
+			return w.call("POST", renewalPath, form("client_id", "app", "renewal_handle", hidden), "Origin",
+				evilOrigin)
 		}},
 		{"introspection: public", "POST " + introspectPath, "spa", "public client", "WARN", func() page {
 			return w.call("POST", introspectPath, form("client_id", "spa", "token", hidden))
 		}},
 		{"introspection: secret", "POST " + introspectPath, "api", "wrong secret", "WARN", func() page {
-			return w.call("POST", introspectPath, form("token", hidden), "Authorization", basic("api", hidden))
+			return w.call("POST", introspectPath, form("token", hidden), "Authorization", basic("api",
+				hidden))
 		}},
 		{"revocation", "POST " + revokePath, "nobody", "unknown client", "WARN", func() page {
 			return w.call("POST", revokePath, form("client_id", "nobody", "token", hidden))
@@ -112,7 +128,10 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 		{"userinfo: token", "GET " + userinfoPath, "", "access token", "WARN", func() page {
 			return w.call("GET", userinfoPath, nil, "Authorization", "Bearer "+hidden)
 		}},
-		{"userinfo: no token", "GET " + userinfoPath, "", "", "WARN", func() page { return w.call("GET", userinfoPath, nil) }},
+		{"userinfo: no token", "GET " + userinfoPath, "", "", "WARN", func() page {
+			return w.call("GET",
+				userinfoPath, nil)
+		}},
 		{"pushed request", "POST " + parPath, "web", "wrong secret", "WARN", func() page {
 			return w.call("POST", parPath, form("client_id", "web", "client_secret", hidden))
 		}},
@@ -125,15 +144,19 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 		{"registration", "POST " + registerPath, "", "initial access token", "WARN", func() page {
 			return w.call("POST", registerPath, nil, "Authorization", "Bearer "+hidden)
 		}},
-		{"registered client", "GET " + registerPath + "/{id}", "some", "registration access token", "WARN", func() page {
-			return w.call("GET", registerPath+"/some", nil, "Authorization", "Bearer "+hidden)
-		}},
-		{"logout: unknown client", "GET " + logoutPath, "nobody", "unknown client", "WARN", asked(logoutPath + "?client_id=nobody")},
+		{"registered client", "GET " + registerPath + "/{id}", "some", "registration access token",
+			"WARN", func() page {
+				return w.call("GET", registerPath+"/some", nil, "Authorization", "Bearer "+hidden)
+			}},
+		{"logout: unknown client", "GET " + logoutPath, "nobody", "unknown client", "WARN",
+			asked(logoutPath + "?client_id=nobody")},
 		{"stale flow", "POST " + signInPath, "", "", "WARN", func() page {
-			return w.browser().post(signInPath, form("flow", hidden, "username", "alice", "password", hidden))
+			return w.browser().post(signInPath, form("flow", hidden, "username", "alice", "password",
+				hidden))
 		}},
 		{"form of another origin", "POST " + signInPath, "", "cross-origin", "WARN", func() page {
-			return w.call("POST", signInPath, form("password", hidden), "Sec-Fetch-Site", "cross-site", "Origin", evilOrigin)
+			return w.call("POST", signInPath, form("password", hidden), "Sec-Fetch-Site", "cross-site",
+				"Origin", evilOrigin)
 		}},
 		{"image", "GET " + authorizePath, "spa", "only as a page", "WARN", func() page {
 			return w.call("GET", authorization("spa"), nil, "Sec-Fetch-Dest", "image")
@@ -204,7 +227,8 @@ func readCloser(text string) closing { return closing{strings.NewReader(text)} }
 func TestRefusalsAreOneShortLine(t *testing.T) {
 	w := newOAuthWorld(t)
 	for _, id := range []string{
-		"a\nlevel=ERROR msg=forged", "\x1b[2J\x1b]0;x\a", "\u202egnirts", "a\u0085b\u2028c", "a\x9bb", "\xff\xfe",
+		"a\nlevel=ERROR msg=forged", "\x1b[2J\x1b]0;x\a", "\u202egnirts", "a\u0085b\u2028c", "a\x9bb",
+		"\xff\xfe",
 		strings.Repeat("x", 60_000), strings.Repeat("é", 20_000), `"}{"level":"ERROR"`,
 	} {
 		for _, ask := range []func(){
@@ -300,7 +324,8 @@ func TestFailuresOfManyNetworksAreBounded(t *testing.T) {
 		t.Errorf("%d of %d attempts in %d records of %d kinds", counted, attempts, records, len(f.folds))
 	}
 	for id := range maxFailureKinds + 100 {
-		f.add(oauth.ID{1: byte(id), 2: byte(id >> 8), 3: byte(id >> 16), 4: 1}, reasonWrong, netip.Addr{}, now)
+		f.add(oauth.ID{1: byte(id), 2: byte(id >> 8), 3: byte(id >> 16), 4: 1}, reasonWrong,
+			netip.Addr{}, now)
 	}
 	if len(f.folds) > maxFailureKinds+failureKindsEach {
 		t.Errorf("%d kinds are kept", len(f.folds))
@@ -312,7 +337,8 @@ func TestFailuresOfManyNetworksAreBounded(t *testing.T) {
 	}
 }
 
-// A session keeps the browser and the address of its sign-in; what a browser says is bounded and printable.
+// A session keeps the browser and the address of its sign-in; what a browser says is bounded and
+// printable.
 func TestSessionsKeepBrowserAndAddress(t *testing.T) {
 	w := oneNode(t)
 	ctx := context.Background()
@@ -324,8 +350,10 @@ func TestSessionsKeepBrowserAndAddress(t *testing.T) {
 	} {
 		b := w.browser()
 		page := b.frame(assisted("client_id", "app"))
-		r := b.request("POST", signInPath, url.Values{"flow": {page.field("flow")}, "username": {"alice"}, "password": {password}},
-			"User-Agent", tt.agent, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin", "Origin", w.url)
+		r := b.request("POST", signInPath, url.Values{"flow": {page.field("flow")},
+			"username": {"alice"}, "password": {password}},
+			"User-Agent", tt.agent, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin", "Origin",
+			w.url)
 		b.do(r).token()
 		list, err := w.manager.Sessions(ctx, w.alice.ID, "", 1)
 		w.must(err)
@@ -342,7 +370,8 @@ func TestThrottledSignInsAreFewRecords(t *testing.T) {
 	b := w.browser()
 	f := b.frame(assisted("client_id", "app"))
 	const flood = 6_000
-	body := url.Values{"flow": {f.field("flow")}, "username": {"alice"}, "password": {"wrong"}}.Encode()
+	body := url.Values{"flow": {f.field("flow")}, "username": {"alice"},
+		"password": {"wrong"}}.Encode()
 	cookies := b.client.Jar.Cookies(mustURL(t, w.url))
 	refused := 0
 	for range flood {
@@ -360,13 +389,15 @@ func TestThrottledSignInsAreFewRecords(t *testing.T) {
 		}
 	}
 	w.server.writeFailures(context.Background(), true)
-	list, _, err := w.store.Audits(context.Background(), store.AuditFilter{Event: store.EventSignInFailed}, oauth.ID{}, 1000)
+	list, _, err := w.store.Audits(context.Background(),
+		store.AuditFilter{Event: store.EventSignInFailed}, oauth.ID{}, 1000)
 	w.must(err)
 	counts := map[string]int{}
 	for _, a := range list {
 		counts[a.Detail] += a.Count
 	}
-	if counts[reasonThrottled]+counts[reasonAddress] != refused || counts[reasonWrong] != flood-refused || len(list) > 100 {
+	if counts[reasonThrottled]+counts[reasonAddress] != refused ||
+		counts[reasonWrong] != flood-refused || len(list) > 100 {
 		t.Errorf("%d records; %d attempts refused; counted %v", len(list), refused, counts)
 	}
 	t.Logf("%d attempts, %d throttled, %d records", flood, refused, len(list))

@@ -37,7 +37,8 @@ func (s *Server) visitBy(ctx context.Context, clientID string) (*visit, *oauth.E
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, oauth.Errorf(oauth.InvalidRequest, "There is no such client here.").Because(errUnknownClient)
+		return nil, oauth.Errorf(oauth.InvalidRequest,
+			"There is no such client here.").Because(errUnknownClient)
 	}
 	// The snapshot that knows the client may be a newer one, and have what goes with it: the first pairwise salt, for one.
 	return &visit{snap: s.current.Load(), client: client}, nil

@@ -98,8 +98,8 @@ type Audit struct {
 	SessionID oauth.ID
 	Address   string // of the browser or API caller
 	Detail    string
-	// Count is above 1 where one record stands for several attempts to sign in; First and Last are then when
-	// these were, where that is known.
+	// Count is above 1 where one record stands for several attempts to sign in; First and Last are
+	// then when these were, where that is known.
 	Count       int
 	First, Last time.Time
 	// Username is the account's name now, empty where it is gone. Lists set it, and nothing stores it.

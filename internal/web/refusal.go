@@ -20,8 +20,8 @@ const (
 	LogFailed  = "request failed"
 )
 
-// Answer is the writer of one answer. It remembers the status, and why the request was refused where it
-// was, so that Report writes one line for each refusal, whichever writer answers.
+// Answer is the writer of one answer. It remembers the status, and why the request was refused
+// where it was, so that Report writes one line for each refusal, whichever writer answers.
 type Answer struct {
 	http.ResponseWriter
 	Status  int
@@ -29,7 +29,8 @@ type Answer struct {
 	refused *refusal
 }
 
-// refusal is why a request was refused: what the client is told, and the cause that only the log sees.
+// refusal is why a request was refused: what the client is told, and the cause that only the log
+// sees.
 type refusal struct {
 	code, told, logID string
 	cause             error
@@ -58,8 +59,9 @@ func AnswerOf(w http.ResponseWriter) *Answer {
 	}
 }
 
-// Refused notes why a request is refused, for its line in the log, and returns what the client is told: a
-// server_error names the id of that line, so that a user's report can be found. Of several the first counts.
+// Refused notes why a request is refused, for its line in the log, and returns what the client is
+// told: a server_error names the id of that line, so that a user's report can be found. Of several
+// the first counts.
 func Refused(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) *oauth.Error {
 	id := ""
 	if e.Code == oauth.ServerError {
@@ -122,8 +124,8 @@ type Reporter struct {
 	Client func(*http.Request) string
 }
 
-// Report answers by next. Whatever was refused, or failed, gets one line with client (as claimed), address,
-// route and cause. The request has to reach the mux as it is, which notes the route in it.
+// Report answers by next. Whatever was refused, or failed, gets one line with client (as claimed),
+// address, route and cause. The request has to reach the mux as it is, which notes the route in it.
 func (p Reporter) Report(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := &Answer{ResponseWriter: w, Status: http.StatusOK}
@@ -188,17 +190,20 @@ func (f *refusal) attributes() []slog.Attr {
 	return list
 }
 
-// level is Error for faults of ours, Info for answers that are part of a flow that goes well, else Warn.
+// level is Error for faults of ours, Info for answers that are part of a flow that goes well, else
+// Warn.
 func (f *refusal) level(status int) (slog.Level, string) {
 	switch oauth.Code(f.code) {
 	case oauth.ServerError:
 		return slog.LevelError, LogFailed
-	case oauth.LoginRequired, oauth.InteractionRequired, oauth.ConsentRequired, oauth.AccountSelectionRequired,
+	case oauth.LoginRequired, oauth.InteractionRequired, oauth.ConsentRequired,
+		oauth.AccountSelectionRequired,
 		oauth.AuthorizationPending, oauth.SlowDown, oauth.UseDPoPNonce:
 		return slog.LevelInfo, LogRefused
 	}
 	switch status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed:
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict,
+		http.StatusPreconditionFailed:
 		return slog.LevelInfo, LogRefused
 	case http.StatusInternalServerError:
 		return slog.LevelError, LogFailed
@@ -212,8 +217,9 @@ const maxLogText = 256
 // parameters are what follows an address: they can hold a code or a token.
 var parameters = regexp.MustCompile(`[?#][^\s"]*=[^\s"]*`)
 
-// LogText makes of any text a value for the log: bounded, without the parameters of addresses, and with
-// every character that does not print escaped, so that a line stays one line and a terminal shows no more.
+// LogText makes of any text a value for the log: bounded, without the parameters of addresses, and
+// with every character that does not print escaped, so that a line stays one line and a terminal
+// shows no more.
 func LogText(s string) string {
 	if len(s) > 4*maxLogText {
 		s = s[:4*maxLogText]

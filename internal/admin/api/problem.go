@@ -75,7 +75,8 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := problemOf(r, err)
 	if p == nil {
-		p = &problem{Status: http.StatusInternalServerError, Type: typeFault, LogID: web.Failed(w, a.Logger, err)}
+		p = &problem{Status: http.StatusInternalServerError, Type: typeFault, LogID: web.Failed(w,
+			a.Logger, err)}
 		p.Detail = "The server's log says more under the id " + p.LogID + "."
 	}
 	web.Because(w, strings.TrimPrefix(p.Type, "urn:usher:problem:"), err)

@@ -196,7 +196,8 @@ func filterID(q url.Values, name string) (oauth.ID, error) {
 	return id, nil
 }
 
-// filterAccount reads the account that narrows a list, by account_id or by username; zero where neither is there.
+// filterAccount reads the account that narrows a list, by account_id or by username; zero where
+// neither is there.
 func filterAccount(c *route.Call, q url.Values) (oauth.ID, error) {
 	if !q.Has("username") {
 		return filterID(q, "account_id")

@@ -22,7 +22,8 @@ func signInsOf(c *route.Call, acc *oauth.Account) (signInsView, error) {
 	seen, err := c.Manage.SignIns(c.R.Context(), acc)
 	return signInsView{
 		SignIns: seen, Account: acc, Path: accountPath(acc.ID),
-		Records: auditPath(acc.Username, ""), FailedOnes: auditPath(acc.Username, store.EventSignInFailed),
+		Records: auditPath(acc.Username, ""), FailedOnes: auditPath(acc.Username,
+			store.EventSignInFailed),
 	}, err
 }
 

@@ -79,8 +79,8 @@ func (p *Pages) listChanges(c *route.Call) error {
 	return p.render(c, http.StatusOK, "changes.html", "History", v)
 }
 
-// subjectByName finds the account of a user name that was typed for a subject. A client of that id comes first
-// unless the kind says that a user is meant.
+// subjectByName finds the account of a user name that was typed for a subject. A client of that id
+// comes first unless the kind says that a user is meant.
 func subjectByName(c *route.Call, f *store.ChangeFilter) error {
 	if f.Subject == "" || f.Kind != "" && f.Kind != store.KindAccount {
 		return nil
@@ -100,7 +100,8 @@ func subjectByName(c *route.Call, f *store.ChangeFilter) error {
 	switch {
 	case err == nil:
 		f.Kind, f.Subject = store.KindAccount, acc.ID.String()
-	case errors.Is(err, store.ErrNotFound), errors.As(err, &invalid): // the ID of a user, removed perhaps
+	case errors.Is(err, store.ErrNotFound), errors.As(err,
+		&invalid): // the ID of a user, removed perhaps
 		f.Kind = store.KindAccount
 	default:
 		return err
@@ -136,7 +137,8 @@ func (p *Pages) askUndo(c *route.Call) error {
 		return err
 	}
 	v := confirmation{
-		Title: "Undo a change", Subject: strings.TrimSpace(row.Kind + " " + row.SubjectName), Calm: true, Action: c.R.URL.Path, Button: "Undo", Back: row.Path,
+		Title: "Undo a change", Subject: strings.TrimSpace(row.Kind + " " +
+			row.SubjectName), Calm: true, Action: c.R.URL.Path, Button: "Undo", Back: row.Path,
 		Text: "Every field that it changed gets the value from before. What was changed since in other fields stays.",
 	}
 	switch {

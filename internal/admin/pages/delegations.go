@@ -99,7 +99,8 @@ func (p *Pages) askEndDelegation(c *route.Call) error {
 		return err
 	}
 	return p.confirm(c, confirmation{
-		Title: "End this delegation?", Subject: subject, Button: "End it", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/delegations"),
+		Title: "End this delegation?", Subject: subject, Button: "End it", Action: c.R.URL.EscapedPath(),
+		Back:   backTo(c, "/admin/delegations"),
 		Text:   "The user stays signed in. If the client asks again within the session, it is given this anew.",
 		Ends:   []string{"the client's access tokens for this user, in this session", "its refresh tokens, those that outlive the session too, if they began here"},
 		Hidden: url.Values{"back": {backTo(c, "/admin/delegations")}},

@@ -66,7 +66,8 @@ func (p *Pages) explain(c *route.Call, err error) (int, problem) {
 		return web.StatusOf(reason.Code), problem{Title: "This cannot be done now", Text: reason.Description}
 	}
 	return http.StatusInternalServerError, problem{Title: "Something went wrong here",
-		Text: web.Refused(c.W, p.Logger, oauth.Internal(err)).Description + " Nothing was changed by this request unless a list says so."}
+		Text: web.Refused(c.W, p.Logger,
+			oauth.Internal(err)).Description + " Nothing was changed by this request unless a list says so."}
 }
 
 // collided is a conflict without a form: where something was to be undone or to end.

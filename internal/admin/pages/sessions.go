@@ -74,7 +74,8 @@ func (p *Pages) askEndSession(c *route.Call) error {
 		return err
 	}
 	return p.confirm(c, confirmation{
-		Title: "End this session?", Subject: subject, Button: "End the session", Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/sessions"),
+		Title: "End this session?", Subject: subject, Button: "End the session",
+		Action: c.R.URL.EscapedPath(), Back: backTo(c, "/admin/sessions"),
 		Text: "The user is signed out in that browser, and can sign in again.",
 		Ends: []string{
 			"the session, and those in frames that hang off it", "what clients were given in it",

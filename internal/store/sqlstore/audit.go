@@ -11,8 +11,8 @@ import (
 	"github.com/usher-id/usher/internal/store"
 )
 
-const auditColumns = `id, happened, event, actor, account_id, client_id, session_id, address, detail, times,
-	began, ended`
+const auditColumns = `id, happened, event, actor, account_id, client_id, session_id, address, detail,
+	times, began, ended`
 
 var insertAudit = sql(`INSERT INTO audit (` + auditColumns + `)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`)

@@ -11,7 +11,8 @@ import (
 )
 
 // auditRead is what lists read: a record with the name that its account has now.
-const auditRead = auditColumns + `, (SELECT a.username FROM account a WHERE a.id = audit.account_id) AS username`
+const auditRead = auditColumns + `,
+	(SELECT a.username FROM account a WHERE a.id = audit.account_id) AS username`
 
 // auditMatch is the condition of a filter; its arguments are those of auditFilter.
 const auditMatch = `(event = $4 OR $4 = '') AND (actor = $5 OR $5 = '') AND (account_id = $6 OR $6 IS NULL)
@@ -26,7 +27,8 @@ var (
 		SELECT ` + auditRead + `, (SELECT id FROM edge) AS edge_id FROM audit
 		WHERE id < $1 AND id >= COALESCE((SELECT id FROM edge), $2) AND (` + auditMatch + ` OR id = (SELECT id FROM edge))
 		ORDER BY id DESC LIMIT $3`)
-	selectAuditsAfter = sql(`SELECT ` + auditRead + ` FROM audit WHERE id > $1 AND id < $2 AND ` + auditMatch + ` ORDER BY id LIMIT $3`)
+	selectAuditsAfter = sql(`SELECT ` + auditRead + ` FROM audit
+		WHERE id > $1 AND id < $2 AND ` + auditMatch + ` ORDER BY id LIMIT $3`)
 )
 
 // auditsLooked is how many records one call looks at.

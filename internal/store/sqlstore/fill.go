@@ -8,7 +8,8 @@ import (
 
 var (
 	fillSession = sql(`INSERT INTO session
-		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends, user_agent, address)
+		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends,
+		user_agent, address)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`)
 	fillDelegation = sql(`INSERT INTO delegation (id, session_id, client_id, account_id, scope, created) VALUES ($1, $2, $3, $4, $5, $6)`)
 )

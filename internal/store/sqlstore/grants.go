@@ -45,7 +45,8 @@ var (
 	selectRevocation = sql(`SELECT expires FROM revocation WHERE token_id = $1`)
 	// insertRevocationAudit goes first, and only for a token that is not revoked yet: repeating a revocation adds
 	// nothing.
-	insertRevocationAudit = sql(`INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+	insertRevocationAudit = sql(`INSERT INTO audit (` + auditColumns + `)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
 		WHERE NOT EXISTS (SELECT 1 FROM revocation WHERE token_id = $13) ON CONFLICT (id) DO NOTHING`)
 	insertRevocation = sql(`INSERT INTO revocation (token_id, expires) VALUES ($1, $2) ON CONFLICT (token_id) DO NOTHING`)
 )

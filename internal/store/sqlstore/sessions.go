@@ -30,7 +30,8 @@ var (
 		WHERE k.cookie_hash = $1 AND k.client_id = $2 AND k.origin = $3`)
 
 	insertSession = sql(`INSERT INTO session
-		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends, user_agent, address)
+		(id, cookie_hash, account_id, auth_time, amr, acr, last_used, idle_ms, expires, created, ends,
+		user_agent, address)
 		SELECT $1, $2, a.id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 		FROM account a WHERE a.id = $3 AND a.locked = 0 AND a.version = $14 FOR SHARE OF a`)
 	insertChild = sql(`INSERT INTO child_session (cookie_hash, id, session_id, client_id, origin) VALUES ($1, $2, $3, $4, $5)`)
@@ -152,7 +153,8 @@ func (s *Store) StartSession(ctx context.Context, accountVersion int64, ss oauth
 func (s *Store) RenewSession(ctx context.Context, accountVersion int64, ss oauth.Session, child *oauth.ChildSession, replaces []byte, a store.Audit) error {
 	return s.db.write(ctx, func(t tx) error {
 		n, err := t.exec(renewSession, ss.ID[:], ss.AccountID[:], ss.CookieHash, millis(ss.AuthTime), words(ss.AMR), ss.ACR,
-			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)), accountVersion,
+			millis(ss.LastUsed), ss.IdleTimeout.Milliseconds(), millis(ss.Expires), millis(ends(ss)),
+			accountVersion,
 			ss.UserAgent, ss.Address)
 		if err == nil && n == 0 {
 			err = store.ErrEnded

@@ -149,8 +149,8 @@ func testUpgraded(t *testing.T, url string, id oauth.ID) {
 	}
 }
 
-// Two records of the first schema: failed sign-ins from 10:00 on, of which the last was at 10:50, and something
-// between these.
+// Two records of the first schema: failed sign-ins from 10:00 on, of which the last was at 10:50,
+// and something between these.
 var hourOfFailures = time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 
 func insertFolded(t *testing.T, db *stdsql.DB, account oauth.ID) {
@@ -159,7 +159,8 @@ func insertFolded(t *testing.T, db *stdsql.DB, account oauth.ID) {
 		event             string
 		stamped, happened time.Duration
 		times             int
-	}{{"sign_in_failed", 0, 50 * time.Minute, 12}, {"sign_in", 20 * time.Minute, 20 * time.Minute, 1}} {
+	}{{"sign_in_failed", 0, 50 * time.Minute, 12}, {"sign_in", 20 * time.Minute, 20 * time.Minute,
+		1}} {
 		id := auditID(hourOfFailures.Add(a.stamped))
 		if _, err := db.ExecContext(t.Context(), `INSERT INTO audit
 			(id, happened, event, actor, account_id, client_id, address, detail, times)
@@ -174,7 +175,8 @@ func insertFolded(t *testing.T, db *stdsql.DB, account oauth.ID) {
 func checkInOrder(t *testing.T, s *Store, account oauth.ID) {
 	t.Helper()
 	list, _, err := s.Audits(t.Context(), store.AuditFilter{AccountID: account}, oauth.ID{}, 10)
-	if err != nil || len(list) != 2 || list[0].Event != store.EventSignInFailed || list[0].Count != 12 ||
+	if err != nil || len(list) != 2 || list[0].Event != store.EventSignInFailed ||
+		list[0].Count != 12 ||
 		list[0].Username != "jane" || !list[0].At.Equal(hourOfFailures.Add(50*time.Minute)) {
 		t.Errorf("records %+v, error %v", list, err)
 	}

@@ -227,8 +227,8 @@ func testAudit(f *fixture) {
 	testFoldedAudit(f)
 }
 
-// A record that stands for several attempts keeps when these were, and the records of one account and event
-// are found apart from all others.
+// A record that stands for several attempts keeps when these were, and the records of one account
+// and event are found apart from all others.
 func testFoldedAudit(f *fixture) {
 	ctx, acc := f.Context(), newID()
 	at := f.now.Add(time.Hour)
@@ -237,7 +237,8 @@ func testFoldedAudit(f *fixture) {
 		Detail: "wrong password", Count: 7, First: at.Add(-time.Minute), Last: at.Add(-time.Second),
 	}
 	f.must(f.st.Record(ctx, folded))
-	single := store.Audit{At: at.Add(time.Second), Event: store.EventSignIn, Actor: "user", AccountID: acc}
+	single := store.Audit{At: at.Add(time.Second), Event: store.EventSignIn, Actor: "user",
+		AccountID: acc}
 	f.must(f.st.Record(ctx, single))
 	f.must(f.st.Record(ctx, store.Audit{At: at, Event: store.EventSignInFailed, AccountID: newID()}))
 	for _, tt := range []struct {
