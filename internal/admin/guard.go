@@ -115,6 +115,7 @@ func below(path, prefix string) bool { return path == prefix || strings.HasPrefi
 func (a *Admin) wrongMethod(w http.ResponseWriter, r *http.Request, allow string) {
 	w.Header().Set("Allow", allow)
 	text := "This address takes only: " + allow + "."
+	web.Because(w, "", errors.New(text))
 	switch {
 	case below(r.URL.Path, api.Prefix): // RFC 9457 §3
 		writeRefusal(w, "application/problem+json", map[string]any{

@@ -41,7 +41,7 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 		{"page: image", "GET", "/admin", "only as a page", []string{"Sec-Fetch-Dest", "image"}},
 		{"page: signed out", "POST", "/admin/keys/rotate", "status=401", []string{"Sec-Fetch-Site",
 			"same-origin"}},
-		{"sign-in: no flow", "GET", "/admin/callback?code=" + hidden + "&state=" + hidden, "bad_request",
+		{"sign-in: no flow", "GET", "/admin/callback?code=" + hidden + "&state=" + hidden, "not begun in this browser",
 			nil},
 		{"link", "GET", "/admin/link?code=" + hidden, "error=", nil},
 	} {
@@ -59,7 +59,7 @@ func TestEachRefusalHasOneLine(t *testing.T) {
 			if len(lines) != 1 {
 				t.Fatalf("%d lines: %q", len(lines), lines)
 			}
-			for _, want := range []string{`msg="request refused"`, "address=127.0.0.1", "route=", "error=", "cause=", tt.cause} {
+			for _, want := range []string{`msg="request refused"`, "address=192.0.2.1", "route=", "error=", "cause=", tt.cause} {
 				if !strings.Contains(lines[0], want) {
 					t.Errorf("%s is not in %s", want, lines[0])
 				}

@@ -74,7 +74,8 @@ func Refused(w http.ResponseWriter, log *slog.Logger, e *oauth.Error) *oauth.Err
 	return oauth.Errorf(oauth.ServerError, "The server met an unexpected condition (log id %s).", id)
 }
 
-// Because is Refused for answers that are no protocol errors: code is a short constant.
+// Because is Refused for answers that are no protocol errors: code is a short constant, or empty for
+// the name of the status.
 func Because(w http.ResponseWriter, code string, cause error) {
 	note(w, nil, &refusal{code: code, cause: cause})
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +21,9 @@ type Notice struct {
 
 // WriteNotice shows a notice.
 func (p *Pages) WriteNotice(w http.ResponseWriter, status int, n Notice) {
+	if status >= http.StatusBadRequest {
+		web.Because(w, "", errors.New(n.Text))
+	}
 	p.alone(w, status, "notice.html", n.Title, n)
 }
 
