@@ -22,6 +22,7 @@ import (
 	"github.com/usher-id/usher/internal/server"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/sqlstore"
+	"github.com/usher-id/usher/internal/web"
 	"github.com/usher-id/usher/internal/token"
 )
 
@@ -235,9 +236,14 @@ func (n *node) Close() error {
 
 // proxied serves trusted proxies that say https, and nobody else.
 func (n *node) proxied(next http.Handler) http.Handler {
+	reporter := web.Reporter{Log: n.Log, Proxies: n.TrustedProxies}
+	others := reporter.Report(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		web.Deny(w, http.StatusForbidden, "This listener serves the proxies in trusted_proxies only, "+
+			"and only what came to them by https.")
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !n.fromProxyOverTLS(r) {
-			http.Error(w, "This listener serves the proxies in trusted_proxies only, and only what came to them by https.", http.StatusForbidden)
+			others.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

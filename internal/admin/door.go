@@ -149,8 +149,7 @@ func (a *Admin) Handler() http.Handler {
 	for _, r := range a.scim.Routes() {
 		mux.Handle(r.Pattern, a.count("scim", a.program(r, a.scim)))
 	}
-	reporter := web.Reporter{Log: a.Logger, Proxies: a.proxies,
-		Client: func(*http.Request) string { return "" }}
+	reporter := web.Reporter{Log: a.Logger, Proxies: a.proxies}
 	guarded := reporter.Report(a.overTLS(a.ownName(a.known(mux))))
 	return web.Harden(web.InContext(guarded, store.WithBudget), a.base.Hostname())
 }

@@ -121,7 +121,7 @@ func note(w http.ResponseWriter, log *slog.Logger, why *refusal) {
 type Reporter struct {
 	Log     *slog.Logger
 	Proxies Proxies
-	// Client is the client that a request claims to come from; empty for none.
+	// Client is the client that a request claims to come from, empty for none; nil where none do.
 	Client func(*http.Request) string
 }
 
@@ -133,7 +133,7 @@ func (p Reporter) Report(next http.Handler) http.Handler {
 		defer func() {
 			broken := recover()
 			if broken != nil && broken != http.ErrAbortHandler {
-				note(a, nil, &refusal{code: string(oauth.ServerError), cause: fmt.Errorf("panic: %v", broken)})
+				Failed(a, nil, fmt.Errorf("panic: %v", broken))
 			}
 			if a.refused != nil || a.Status >= http.StatusBadRequest {
 				p.write(r, a)
@@ -149,7 +149,7 @@ func (p Reporter) Report(next http.Handler) http.Handler {
 func (p Reporter) write(r *http.Request, a *Answer) {
 	why := a.refused
 	if why == nil {
-		why = &refusal{code: statusCode(a.Status)}
+		why = &refusal{}
 	}
 	if why.code == "" {
 		why.code = statusCode(a.Status)
@@ -164,7 +164,7 @@ func (p Reporter) write(r *http.Request, a *Answer) {
 		attributes = append(attributes, slog.String("path", LogText(r.Method+" "+r.URL.Path)))
 	}
 	client := a.client
-	if client == "" {
+	if client == "" && p.Client != nil {
 		client = p.Client(r)
 	}
 	if client != "" {
@@ -198,8 +198,8 @@ func (f *refusal) level(status int) (slog.Level, string) {
 	case oauth.ServerError:
 		return slog.LevelError, LogFailed
 	case oauth.LoginRequired, oauth.InteractionRequired, oauth.ConsentRequired,
-		oauth.AccountSelectionRequired,
-		oauth.AuthorizationPending, oauth.SlowDown, oauth.UseDPoPNonce:
+		oauth.AccountSelectionRequired, oauth.AuthorizationPending, oauth.SlowDown,
+		oauth.UseDPoPNonce:
 		return slog.LevelInfo, LogRefused
 	}
 	switch status {
