@@ -22,8 +22,8 @@ import (
 	"github.com/usher-id/usher/internal/server"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/store/sqlstore"
-	"github.com/usher-id/usher/internal/web"
 	"github.com/usher-id/usher/internal/token"
+	"github.com/usher-id/usher/internal/web"
 )
 
 // metricsGrace is how long the last answers of the metrics listener may take.

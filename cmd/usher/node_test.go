@@ -278,7 +278,7 @@ func TestHeadersAreBounded(t *testing.T) {
 }
 
 func TestProxyListenerServesTrustedProxiesOnly(t *testing.T) {
-	n := &node{Config: config.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	n := &node{Log: quiet, Config: config.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
 	h := n.proxied(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	for _, tc := range []struct {
 		name, peer, proto string
