@@ -248,6 +248,7 @@ var readsTheClock = map[string]string{
 	"cmd/usher/checkconfig.go":                     "the end of a certificate, which the TLS library judges alike",
 	"cmd/usher/connections.go":                     "the deadline of a connection",
 	"cmd/usher/draining.go":                        "how long a stop takes",
+	"internal/fair/queue.go":                       "how long a caller waits for a place",
 	"cmd/usher/logging.go":                         "how long lines of the log were left out",
 	"cmd/usher/progress.go":                        "how often progress is told",
 	"internal/admin/api/history.go":                "the deadline of a connection",
