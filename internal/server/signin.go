@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -119,11 +120,12 @@ func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oau
 	return nil
 }
 
-// failed records a sign-in that did not succeed, and returns what the user is told.
+// failed records a sign-in that did not succeed, also where the browser hung up, and returns what the user
+// is told.
 func (s *Server) failed(r *http.Request, a *attempt, detail string, answer *oauth.Error) *oauth.Error {
 	record := s.audit(r, store.EventSignInFailed, nil, nil)
 	record.AccountID, record.Detail = a.account.ID, detail
-	if err := s.Store.RecordFailedSignIn(r.Context(), record); err != nil {
+	if err := s.Store.RecordFailedSignIn(context.WithoutCancel(r.Context()), record); err != nil {
 		return web.AsError(err)
 	}
 	return answer
