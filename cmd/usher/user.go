@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -27,6 +30,8 @@ flag, which other users of this machine could read.`,
 	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userPasswordLink(s), userList(s), userShow(s),
 		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", manage.OpLockAccount, (*manage.Manager).LockAccount),
 		userDo(s, "unlock NAME", "Let a user in again", "unlocked", manage.OpUnlockAccount, (*manage.Manager).UnlockAccount),
+		userDo(s, "release NAME", "Forget the wrong guesses at a user's password, so that the user can try again", "released",
+			manage.OpReleaseThrottle, (*manage.Manager).ReleaseThrottle),
 		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", manage.OpRemoveAccount, (*manage.Manager).RemoveAccount),
 		userDo(s, "sign-out NAME", "End every session of a user, with what apps were given", "signed out everywhere", manage.OpEndAccountSessions,
 			(*manage.Manager).EndAccountSessions),
@@ -155,17 +160,48 @@ func userShow(s *storage) *cobra.Command {
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(_ context.Context, _ *manage.Manager, u oauth.Account) error {
-				if s.asJSON {
-					return writeJSON(cmd.OutOrStdout(), u)
+			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
+				throttle, err := m.Throttle(ctx, u.ID)
+				if err != nil {
+					return err
 				}
-				return record(cmd.OutOrStdout(), [][2]string{
+				if s.asJSON {
+					return writeJSON(cmd.OutOrStdout(), struct {
+						oauth.Account
+						Throttle authn.ThrottleView `json:"throttle"`
+					}{u, throttle})
+				}
+				return record(cmd.OutOrStdout(), append([][2]string{
 					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"role", string(u.Role)}, {"locked", yes(u.Locked)},
 					{"external id", u.ExternalID},
 					{"claims", string(u.Attributes)},
 					{"subject", u.ID.String()}, {"created", moment(u.Created)},
-				})
+				}, throttleRows(throttle)...))
 			})
 		},
 	}, manage.OpShowAccount)
+}
+
+// networksShown is how many networks "usher user show" names; the JSON has all.
+const networksShown = 5
+
+// throttleRows say who guesses at the user's password, and who is refused; none where nobody guessed.
+func throttleRows(v authn.ThrottleView) (rows [][2]string) {
+	if v.Guesses > 0 {
+		rows = append(rows, [2]string{"wrong passwords", strconv.Itoa(v.Guesses)})
+	}
+	if v.Until != nil {
+		rows = append(rows, [2]string{"new browsers", "refused on every network until " + moment(*v.Until)})
+	}
+	for i, n := range v.Networks {
+		if i == networksShown {
+			return append(rows, [2]string{"more networks", strconv.Itoa(len(v.Networks) - i)})
+		}
+		text := fmt.Sprintf("%s: %d wrong, the last at %s", n.Network, n.Guesses, moment(n.Last))
+		if n.Until != nil {
+			text += ", refused until " + moment(*n.Until)
+		}
+		rows = append(rows, [2]string{"network", text})
+	}
+	return rows
 }

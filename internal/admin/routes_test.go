@@ -17,13 +17,13 @@ import (
 // who may do what: the table of the requirements, written out by hand and apart from the one that the code goes by.
 var mayView = []manage.Operation{
 	"showOverview", "showSettings", "showProfile", "listClients", "showClient", "showSnippet", "listAccounts", "showAccount",
-	"listConsents", "listAuthenticators", "listSessions", "listDelegations", "listKeys", "listAudit", "exportAudit",
+	"listConsents", "showThrottle", "listAuthenticators", "listSessions", "listDelegations", "listKeys", "listAudit", "exportAudit",
 	"listChanges", "showChange", "listOperators", "exportConfiguration",
 }
 
 var mayOperate = []manage.Operation{
 	"createAccount", "changeAccount", "removeAccount", "lockAccount", "unlockAccount", "setPassword", "createPasswordLink",
-	"withdrawConsent", "endSession", "endAccountSessions", "endDelegation",
+	"withdrawConsent", "endSession", "endAccountSessions", "endDelegation", "releaseThrottle",
 }
 
 var mayAdminister = []manage.Operation{
