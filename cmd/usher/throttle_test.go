@@ -17,17 +17,19 @@ func TestThrottleRows(t *testing.T) {
 	}
 	v := authn.ThrottleView{Cause: authn.CauseAccount, Until: &at, Guesses: 60}
 	for i := range 7 {
-		v.Networks = append(v.Networks, authn.NetworkView{Network: "n" + strconv.Itoa(i), Guesses: i, Last: at})
+		name := "n" + strconv.Itoa(i)
+		v.Networks = append(v.Networks, authn.NetworkView{Network: name, Guesses: i, Last: at})
 	}
 	v.Networks[1].Until = &at
+	const noon = "2026-03-01 12:00:00 UTC"
 	want := [][2]string{
 		{"wrong passwords", "60"},
-		{"new browsers", "refused on every network until 2026-03-01 12:00:00 UTC"},
-		{"network", "n0: 0 wrong, the last at 2026-03-01 12:00:00 UTC"},
-		{"network", "n1: 1 wrong, the last at 2026-03-01 12:00:00 UTC, refused until 2026-03-01 12:00:00 UTC"},
-		{"network", "n2: 2 wrong, the last at 2026-03-01 12:00:00 UTC"},
-		{"network", "n3: 3 wrong, the last at 2026-03-01 12:00:00 UTC"},
-		{"network", "n4: 4 wrong, the last at 2026-03-01 12:00:00 UTC"},
+		{"new browsers", "refused on every network until " + noon},
+		{"network", "n0: 0 wrong, the last at " + noon},
+		{"network", "n1: 1 wrong, the last at " + noon + ", refused until " + noon},
+		{"network", "n2: 2 wrong, the last at " + noon},
+		{"network", "n3: 3 wrong, the last at " + noon},
+		{"network", "n4: 4 wrong, the last at " + noon},
 		{"more networks", "2"},
 	}
 	if diff := cmp.Diff(want, throttleRows(v)); diff != "" {

@@ -30,8 +30,8 @@ flag, which other users of this machine could read.`,
 	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userPasswordLink(s), userList(s), userShow(s),
 		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", manage.OpLockAccount, (*manage.Manager).LockAccount),
 		userDo(s, "unlock NAME", "Let a user in again", "unlocked", manage.OpUnlockAccount, (*manage.Manager).UnlockAccount),
-		userDo(s, "release NAME", "Forget the wrong guesses at a user's password, so that the user can try again", "released",
-			manage.OpReleaseThrottle, (*manage.Manager).ReleaseThrottle),
+		userDo(s, "release NAME", "Forget wrong guesses at a user's password: the user can try again",
+			"released", manage.OpReleaseThrottle, (*manage.Manager).ReleaseThrottle),
 		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", manage.OpRemoveAccount, (*manage.Manager).RemoveAccount),
 		userDo(s, "sign-out NAME", "End every session of a user, with what apps were given", "signed out everywhere", manage.OpEndAccountSessions,
 			(*manage.Manager).EndAccountSessions),
@@ -160,7 +160,7 @@ func userShow(s *storage) *cobra.Command {
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
+			show := func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
 				throttle, err := m.Throttle(ctx, u.ID)
 				if err != nil {
 					return err
@@ -177,7 +177,8 @@ func userShow(s *storage) *cobra.Command {
 					{"claims", string(u.Attributes)},
 					{"subject", u.ID.String()}, {"created", moment(u.Created)},
 				}, throttleRows(throttle)...))
-			})
+			}
+			return s.withUser(cmd, args[0], show)
 		},
 	}, manage.OpShowAccount)
 }
@@ -185,13 +186,15 @@ func userShow(s *storage) *cobra.Command {
 // networksShown is how many networks "usher user show" names; the JSON has all.
 const networksShown = 5
 
-// throttleRows say who guesses at the user's password, and who is refused; none where nobody guessed.
+// throttleRows say who guesses at the user's password, and who is refused; none where nobody
+// guessed.
 func throttleRows(v authn.ThrottleView) (rows [][2]string) {
 	if v.Guesses > 0 {
 		rows = append(rows, [2]string{"wrong passwords", strconv.Itoa(v.Guesses)})
 	}
 	if v.Until != nil {
-		rows = append(rows, [2]string{"new browsers", "refused on every network until " + moment(*v.Until)})
+		until := moment(*v.Until)
+		rows = append(rows, [2]string{"new browsers", "refused on every network until " + until})
 	}
 	for i, n := range v.Networks {
 		if i == networksShown {

@@ -17,7 +17,8 @@ import (
 // who may do what: the table of the requirements, written out by hand and apart from the one that the code goes by.
 var mayView = []manage.Operation{
 	"showOverview", "showSettings", "showProfile", "listClients", "showClient", "showSnippet", "listAccounts", "showAccount",
-	"listConsents", "showThrottle", "listAuthenticators", "listSessions", "listDelegations", "listKeys", "listAudit", "exportAudit",
+	"showThrottle",
+	"listConsents", "listAuthenticators", "listSessions", "listDelegations", "listKeys", "listAudit", "exportAudit",
 	"listChanges", "showChange", "listOperators", "exportConfiguration",
 }
 

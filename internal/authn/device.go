@@ -48,8 +48,8 @@ func DecodeDevice(b []byte) (Device, error) {
 	return d, nil
 }
 
-// For returns the text of d.ID where d was made for this account, empty otherwise, the zero Device and
-// the zero account included. Whether the browser is still known is Throttle's to say.
+// For returns the text of d.ID where d was made for this account, empty otherwise, the zero
+// Device and the zero account included. Whether the browser is still known is Throttle's to say.
 func (d Device) For(account oauth.ID) string {
 	if account.IsZero() || d.ID.IsZero() || d.AccountID != account {
 		return ""

@@ -11,22 +11,24 @@ import (
 )
 
 // Throttling limits how many guesses at a secret are judged. What a guess costs is paid by the
-// network that it comes from; what all networks together may guess at one user is limited, too. Each
-// guess is reserved before it is judged (Throttle.Reserve) and then counted or given back
+// network that it comes from; what all networks together may guess at one user is limited, too.
+// Each guess is reserved before it is judged (Throttle.Reserve) and then counted or given back
 // (Throttle.Count, Throttle.GiveBack).
 
 // Limits are the rules for one kind of guess.
 //
-// The limits of SignIn hold these inequalities, for n = 11 networks (ten that guess and the user's):
+// The limits of SignIn hold these inequalities, for n = 11 networks (ten that guess and the
+// user's):
 //
 //	n*source of the first tier + total of the second <= total of the first     (44+16 <= 60)
 //	n*sourcePerDay <= totalPerDay                                              (33 <= 39)
 //	total of the first tier + totalPerDay < 100                                (60+39 < 100)
 //
-// By the first two, ten networks cannot use up what an eleventh may guess: guesses beyond the first
-// tier never raise the total above the second tier's, and those within the first tier raise it by at
-// most n*source at once and n*sourcePerDay over time. By the third, fewer than 100 guesses are judged
-// in any 24 hours (NIST SP 800-63B-4 §3.2.2 demands at most 100 in a row).
+// By the first two, ten networks cannot use up what an eleventh may guess: guesses beyond the
+// first tier never raise the total above the second tier's, and those within the first tier
+// raise it by at most n*source at once and n*sourcePerDay over time. By the third, fewer than
+// 100 guesses are judged in any 24 hours (NIST SP 800-63B-4 §3.2.2 demands at most 100 in a
+// row).
 type Limits struct {
 	// tiers say how many guesses one source may have made for how many of all sources together: a
 	// guess is judged where one tier has place for it. The first has the fewest guesses of a source.
@@ -86,8 +88,8 @@ func ThrottleKey(secret []byte, d Domain, name string) []byte {
 	return append([]byte(d), mac.Sum(nil)[:2]...)
 }
 
-// wait is how long it takes until a guess of a source is judged that made so many before, of so many
-// by all sources; zero where it is judged now.
+// wait is how long it takes until a guess of a source is judged that made so many before, of so
+// many by all sources; zero where it is judged now.
 func (l *Limits) wait(source, total float64) time.Duration {
 	least := math.Inf(1)
 	for _, t := range l.tiers {

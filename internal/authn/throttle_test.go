@@ -17,8 +17,8 @@ var (
 	secretK = []byte("0123456789abcdef0123456789abcdef")
 )
 
-// The inequalities by which ten guessing networks keep nobody out, and a thousand make fewer than 100
-// guesses in 24 hours.
+// The inequalities by which ten guessing networks keep nobody out, and a thousand make fewer
+// than 100 guesses in 24 hours.
 func TestSignInLimits(t *testing.T) {
 	const networks = 11 // ten that guess and the user's
 	first, second := signIn.tiers[0], signIn.tiers[1]
@@ -115,8 +115,8 @@ func networkName(i int) string {
 	return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String() + "/32"
 }
 
-// TestGuessersKeepNobodyOut: guessers at full rate, over three days, in several patterns, while the user
-// comes with new browsers on other networks.
+// TestGuessersKeepNobodyOut: guessers at full rate, over three days, in several patterns, while
+// the user comes with new browsers on other networks.
 func TestGuessersKeepNobodyOut(t *testing.T) {
 	for _, test := range []struct {
 		networks int
@@ -266,7 +266,9 @@ func TestNewestBrowsersAreKnown(t *testing.T) {
 	}
 	tr.Remember("0", start) // used again
 	tr.Remember("new", start)
-	known := func(browser string) bool { return tr.ReserveSignIn("x", browser, "n", start).Reservation.Known }
+	known := func(browser string) bool {
+		return tr.ReserveSignIn("x", browser, "n", start).Reservation.Known
+	}
 	if !known("0") || !known("new") || known("1") || !known("2") || known("") || known("n") {
 		t.Errorf("%+v", tr.browsers)
 	}
@@ -377,12 +379,13 @@ func TestThrottleIsReadAsWritten(t *testing.T) {
 
 func TestThrottleView(t *testing.T) {
 	g := &guesser{t: t, now: start}
-	if v := g.View(start); v.Cause != CauseNone || v.Until != nil || v.Guesses != 0 || len(v.Networks) != 0 {
+	v := g.View(start)
+	if v.Cause != CauseNone || v.Until != nil || v.Guesses != 0 || len(v.Networks) != 0 {
 		t.Errorf("nothing yet: %+v", v)
 	}
 	for g.wrong("", "home") {
 	}
-	v := g.View(start)
+	v = g.View(start)
 	if v.Cause != CauseNone || v.Guesses != 10 || len(v.Networks) != 1 || v.Networks[0].Until == nil {
 		t.Errorf("one network: %+v", v)
 	}
@@ -391,7 +394,8 @@ func TestThrottleView(t *testing.T) {
 	}
 	g.Remember("laptop", start)
 	v = g.View(start)
-	if v.Cause != CauseAccount || v.Until == nil || v.Guesses != 60 || v.Browsers != 1 || len(v.Networks) != 51 {
+	if v.Cause != CauseAccount || v.Until == nil || v.Guesses != 60 || v.Browsers != 1 ||
+		len(v.Networks) != 51 {
 		t.Errorf("many networks: %+v", v)
 	}
 	if v.Networks[0].Network != networkName(49) || v.Networks[50].Network != "home" {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Throttle is what is remembered of the guesses at one secret. The store keeps its two parts as JSON.
+// Throttle is what is remembered of the guesses at one secret. The store keeps its two parts as
+// JSON.
 type Throttle struct {
 	tries    tries
 	browsers []source // known ones, those used last first
@@ -54,8 +55,8 @@ const (
 	CauseBusy    Cause = "busy"    // guesses are being judged right now
 )
 
-// Verdict says whether a guess may be judged: where Cause is empty it was reserved, else it is refused,
-// and another is worth making after Wait.
+// Verdict says whether a guess may be judged: where Cause is empty it was reserved, else it is
+// refused, and another is worth making after Wait.
 type Verdict struct {
 	Reservation Reservation
 	Cause       Cause
@@ -86,8 +87,8 @@ func (t *Throttle) Encode() (tries, browsers []byte, err error) {
 }
 
 // ReserveSignIn reserves a guess at a password under a fresh ID. browser is the ID in the device
-// cookie, which may be empty: where the user is known there, the guess counts for that browser alone,
-// else for the network.
+// cookie, which may be empty: where the user is known there, the guess counts for that browser
+// alone, else for the network.
 func (t *Throttle) ReserveSignIn(id, browser, network string, now time.Time) Verdict {
 	if slices.ContainsFunc(t.browsers, func(s source) bool { return s.Name == browser }) {
 		return t.reserve(&knownBrowser, Reservation{ID: id, Source: browser, Known: true}, now)
@@ -188,8 +189,8 @@ func (t *Throttle) Count(l *Limits, r Reservation, now time.Time) {
 // CountSignIn is Count for ReserveSignIn.
 func (t *Throttle) CountSignIn(r Reservation, now time.Time) { t.Count(&signIn, r, now) }
 
-// GiveBack takes a reservation back: the guess was right, or nothing was judged. It tells whether that
-// changed anything.
+// GiveBack takes a reservation back: the guess was right, or nothing was judged. It tells
+// whether that changed anything.
 func (t *Throttle) GiveBack(r Reservation) bool { return t.drop(r) }
 
 func (t *Throttle) drop(r Reservation) bool {
@@ -200,8 +201,9 @@ func (t *Throttle) drop(r Reservation) bool {
 	return len(t.tries.Reserved) < before
 }
 
-// Remember makes the browser the one that the user signed in with last, forgets the guesses in it, and
-// forgets the browser that was used least recently where there are more than MaxBrowsers.
+// Remember makes the browser the one that the user signed in with last, forgets the guesses in
+// it, and forgets the browser that was used least recently where there are more than
+// MaxBrowsers.
 func (t *Throttle) Remember(browser string, now time.Time) {
 	if i := indexOf(t.browsers, browser); i >= 0 {
 		t.browsers = slices.Delete(t.browsers, i, i+1)
@@ -218,7 +220,8 @@ func (t *Throttle) Release() {
 	}
 }
 
-// Tell tells whether operators are to be told that the total is used up, which they are once an hour.
+// Tell tells whether operators are to be told that the total is used up, which they are once an
+// hour.
 func (t *Throttle) Tell(now time.Time) bool {
 	since := now.UnixMilli() - t.tries.Told
 	if 0 <= since && since < time.Hour.Milliseconds() {

@@ -281,7 +281,10 @@ func TestAnOperatorCannotBecomeAnAdminThroughAnAccount(t *testing.T) {
 	if st, err := m.Store.StandingOf(t.Context(), session, "shop"); err != nil || st.Delegation == nil {
 		t.Errorf("the session was ended all the same: %v", err)
 	}
-	for _, name := range []string{"change", "link", "consent", "delegation", "session", "sessions", "password", "lock", "unlock", "release"} {
+	for _, name := range []string{
+		"change", "link", "consent", "delegation", "session", "sessions", "password", "lock", "unlock",
+		"release",
+	} {
 		if err := attempts[name](m); err != nil {
 			t.Errorf("admin, %s: %v", name, err)
 		}

@@ -221,7 +221,9 @@ func (m *Manager) openPasswordLink(ctx context.Context, code string) (sealedLink
 }
 
 // UsePasswordLink sets the password and uses the link up, all or nothing. It returns whose it is.
-func (m *Manager) UsePasswordLink(ctx context.Context, code, password string) (oauth.Account, error) {
+func (m *Manager) UsePasswordLink(
+	ctx context.Context, code, password string,
+) (oauth.Account, error) {
 	l, acc, err := m.openPasswordLink(ctx, code)
 	if err != nil {
 		return acc, err

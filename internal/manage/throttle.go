@@ -9,10 +9,11 @@ import (
 	"github.com/usher-id/usher/internal/token"
 )
 
-// ChangeThrottle lets change edit what the store remembers of the guesses at one secret; where change
-// returns true, that is written, with the record. It may run more than once.
+// ChangeThrottle lets change edit what the store remembers of the guesses at one secret; where
+// change returns true, that is written, with the record. It may run more than once.
 func ChangeThrottle(
-	ctx context.Context, st store.Throttle, key []byte, a store.Audit, change func(*authn.Throttle) bool,
+	ctx context.Context, st store.Throttle, key []byte, a store.Audit,
+	change func(*authn.Throttle) bool,
 ) error {
 	return st.ChangeGuesses(ctx, key, a, func(g *store.Guesses) (bool, error) {
 		t, err := authn.ReadThrottle(g.Tries, g.Browsers)
@@ -37,7 +38,8 @@ func (m *Manager) Throttle(ctx context.Context, id oauth.ID) (authn.ThrottleView
 	return t.View(m.Now()), err
 }
 
-// ReleaseThrottle forgets the wrong guesses at a user's password, so that new browsers may try again.
+// ReleaseThrottle forgets the wrong guesses at a user's password, so that new browsers may try
+// again.
 func (m *Manager) ReleaseThrottle(ctx context.Context, id oauth.ID) error {
 	acc, err := m.Account(ctx, id)
 	if err == nil {
@@ -56,8 +58,9 @@ func (m *Manager) ReleaseThrottle(ctx context.Context, id oauth.ID) error {
 	})
 }
 
-// KeepPassword uses a password link up without setting a password, and returns whose it is: the browser that
-// opened it may count as the user's. ErrLink where the link is invalid, or there is no password to keep.
+// KeepPassword uses a password link up without setting a password, and returns whose it is: the
+// browser that opened it may count as the user's. ErrLink where the link is invalid, or there is
+// no password to keep.
 func (m *Manager) KeepPassword(ctx context.Context, code string) (oauth.Account, error) {
 	l, acc, err := m.openPasswordLink(ctx, code)
 	if err == nil && acc.PasswordHash == "" {

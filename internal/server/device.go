@@ -170,10 +170,13 @@ func (s *Server) enterUserCode(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, v, st, s.nextStep(v, st))
 }
 
-// admitUserCode reserves an attempt before the code is looked at (RFC 8628 §5.1): per address, and durably for the
-// user who is signed in, else for the network. settle counts it where the code was wrong and else gives it back; a
-// good code forgives no others, or a guesser could go on for ever by typing one of their own now and then.
-func (s *Server) admitUserCode(r *http.Request) (settle func(wrong bool) error, wait time.Duration, refused *oauth.Error) {
+// admitUserCode reserves an attempt before the code is looked at (RFC 8628 §5.1): per address,
+// and durably for the user who is signed in, else for the network. settle counts it where the
+// code was wrong and else gives it back; a good code forgives no others, or a guesser could go
+// on for ever by typing one of their own now and then.
+func (s *Server) admitUserCode(
+	r *http.Request,
+) (settle func(wrong bool) error, wait time.Duration, refused *oauth.Error) {
 	address, now := s.proxies.ClientAddress(r), s.Now()
 	if ok, wait := s.addresses.Allow(address, now); !ok {
 		return nil, wait, nil

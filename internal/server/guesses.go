@@ -22,8 +22,8 @@ type attempt struct {
 	reservation authn.Reservation
 }
 
-// admit reserves the guess before it is judged, so that guesses at the same moment all count. Without an
-// attempt in the answer the guess is refused, and nothing was changed.
+// admit reserves the guess before it is judged, so that guesses at the same moment all count.
+// Without an attempt in the answer the guess is refused, and nothing was changed.
 func (s *Server) admit(r *http.Request, username string) (*attempt, authn.Verdict, *oauth.Error) {
 	address := s.proxies.ClientAddress(r)
 	if ok, wait := s.addresses.Allow(address, s.Now()); !ok {
@@ -54,8 +54,8 @@ func (s *Server) admit(r *http.Request, username string) (*attempt, authn.Verdic
 	return a, v, nil
 }
 
-// reserve also tells operators, once an hour, that networks together used up what they may guess at one
-// user: that is no user's mistyping.
+// reserve also tells operators, once an hour, that networks together used up what they may guess
+// at one user: that is no user's mistyping.
 func (s *Server) reserve(r *http.Request, a *attempt, network string) (authn.Verdict, error) {
 	id, now := newID().String(), s.Now()
 	var v authn.Verdict
@@ -66,13 +66,14 @@ func (s *Server) reserve(r *http.Request, a *attempt, network string) (authn.Ver
 		return v.Cause == authn.CauseNone || tell
 	})
 	if err == nil && tell && !a.account.ID.IsZero() {
-		s.Logger.Warn("many networks guess at one user's password; browsers that the user did not use before are refused",
+		s.Logger.Warn("many networks guess at one user's password; new browsers are refused",
 			"account", a.account.ID.String(), "username", a.account.Username, "wait", v.Wait)
 	}
 	return v, err
 }
 
-// countGuess counts a guess that was judged and was wrong, also where the browser hung up meanwhile.
+// countGuess counts a guess that was judged and was wrong, also where the browser hung up
+// meanwhile.
 func (s *Server) countGuess(r *http.Request, a *attempt) error {
 	ctx, now := context.WithoutCancel(r.Context()), s.Now()
 	return s.changeGuesses(ctx, a.key, func(t *authn.Throttle) bool {
@@ -81,7 +82,8 @@ func (s *Server) countGuess(r *http.Request, a *attempt) error {
 	})
 }
 
-// giveBack takes the reservation back. It would lapse within a minute anyway, so a failure is only logged.
+// giveBack takes the reservation back. It would lapse within a minute anyway, so a failure is
+// only logged.
 func (s *Server) giveBack(r *http.Request, a *attempt) {
 	ctx := context.WithoutCancel(r.Context())
 	err := s.changeGuesses(ctx, a.key, func(t *authn.Throttle) bool {
@@ -92,12 +94,14 @@ func (s *Server) giveBack(r *http.Request, a *attempt) {
 	}
 }
 
-func (s *Server) changeGuesses(ctx context.Context, key []byte, change func(*authn.Throttle) bool) error {
+func (s *Server) changeGuesses(
+	ctx context.Context, key []byte, change func(*authn.Throttle) bool,
+) error {
 	return manage.ChangeThrottle(ctx, s.Store, key, store.Audit{}, change)
 }
 
-// rememberDevice gives the reservation back and makes the browser one that the user is known in. Neither
-// is worth failing a sign-in over.
+// rememberDevice gives the reservation back and makes the browser one that the user is known in.
+// Neither is worth failing a sign-in over.
 func (s *Server) rememberDevice(w http.ResponseWriter, r *http.Request, a *attempt) {
 	d := authn.Device{ID: newID(), AccountID: a.account.ID}
 	if a.reservation.Known {
@@ -128,8 +132,8 @@ func (s *Server) knowBrowser(
 	deviceCookie.Set(w, sealed)
 }
 
-// tooManyAttempts says why a guess was refused and what the user can do. It says the same of names that
-// nobody has.
+// tooManyAttempts says why a guess was refused and what the user can do. It says the same of
+// names that nobody has.
 func tooManyAttempts(v authn.Verdict) string {
 	again := "Try again in " + inWords(v.Wait)
 	switch {

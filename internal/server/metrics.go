@@ -36,7 +36,8 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 			Name: "usher_assisted_errors_total", Help: "Error answers of the assisted token flow, by code."}, []string{"error"}),
 	}
 	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "usher_sign_ins_throttled_total", Help: "Sign-ins that were refused without a look at the password, by limit.",
+		Name: "usher_sign_ins_throttled_total",
+		Help: "Sign-ins that were refused without a look at the password, by limit.",
 	}, []string{"limit"})
 	reg.MustRegister(m.requests, m.durations, m.tokens, m.signIns, m.refusals, m.throttled)
 	return m

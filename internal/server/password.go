@@ -64,7 +64,8 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// keepPassword uses the link up for this browser alone: guesses of others keep the user out of it no more.
+// keepPassword uses the link up for this browser alone: guesses of others keep the user out of
+// it no more.
 func (s *Server) keepPassword(w http.ResponseWriter, r *http.Request, code string) {
 	acc, err := s.byLink(r).KeepPassword(r.Context(), code)
 	if err != nil {
@@ -74,12 +75,13 @@ func (s *Server) keepPassword(w http.ResponseWriter, r *http.Request, code strin
 	s.knowLinkBrowser(w, r, acc.ID)
 	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
 		Title: "You can sign in with this browser now",
-		Text:  "Open the app that you want to use in this browser, and sign in with your password. You can close this page.",
+		Text: "Open the app that you want to use in this browser, and sign in with your password. " +
+			"You can close this page.",
 	})
 }
 
-// knowLinkBrowser makes the browser that used a link one that the user is known in: the link came from an
-// operator. Signing in still takes the password.
+// knowLinkBrowser makes the browser that used a link one that the user is known in: the link
+// came from an operator. Signing in still takes the password.
 func (s *Server) knowLinkBrowser(w http.ResponseWriter, r *http.Request, account oauth.ID) {
 	record := s.audit(r, store.EventBrowserKnown, nil, nil)
 	record.AccountID = account

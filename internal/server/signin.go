@@ -46,7 +46,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil && errors.Is(err, oauth.ErrUnavailable):
-		s.askAgain(w, v, username, verdict, web.Logged(s.Logger, err)) // what was typed is all that is lost
+		// What was typed is all that is lost.
+		s.askAgain(w, v, username, verdict, web.Logged(s.Logger, err))
 	case err != nil && err.Code != oauth.AccessDenied:
 		s.answerError(w, v, err)
 	case err != nil || a == nil:
@@ -96,8 +97,9 @@ func (s *Server) accountNamed(r *http.Request, username string) (oauth.Account, 
 	return acc, err
 }
 
-// authenticate checks the password; access_denied is the answer to a wrong one and to an unknown name. A guess
-// that was not judged is given back; one that was right stays reserved until the sign-in is complete.
+// authenticate checks the password; access_denied is the answer to a wrong one and to an unknown
+// name. A guess that was not judged is given back; one that was right stays reserved until the
+// sign-in is complete.
 func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oauth.Error {
 	ok, outdated, err := s.passwords.Check(r.Context(), a.account.PasswordHash, password)
 	if err != nil {
@@ -120,8 +122,8 @@ func (s *Server) authenticate(r *http.Request, a *attempt, password string) *oau
 	return nil
 }
 
-// failed records a sign-in that did not succeed, also where the browser hung up, and returns what the user
-// is told.
+// failed records a sign-in that did not succeed, also where the browser hung up, and returns
+// what the user is told.
 func (s *Server) failed(r *http.Request, a *attempt, detail string, answer *oauth.Error) *oauth.Error {
 	record := s.audit(r, store.EventSignInFailed, nil, nil)
 	record.AccountID, record.Detail = a.account.ID, detail

@@ -419,13 +419,16 @@ type Guesses struct {
 	Browsers []byte
 }
 
-// Throttle keeps guesses at secrets: a row an account, by its ID, and a fixed number of others (see authn).
+// Throttle keeps guesses at secrets: a row an account, by its ID, and a fixed number of others
+// (see authn).
 type Throttle interface {
 	// Guesses reads what is remembered under the key; the zero Guesses where there is nothing.
 	Guesses(ctx context.Context, key []byte) (Guesses, error)
-	// ChangeGuesses lets change edit what is remembered and, where it returns true, writes that and the
-	// record, all or nothing. No change is lost to another at the same time: change then runs again.
-	ChangeGuesses(ctx context.Context, key []byte, a Audit, change func(*Guesses) (write bool, err error)) error
+	// ChangeGuesses lets change edit what is remembered and, where it returns true, writes that
+	// and the record, all or nothing. No change is lost to another at the same time: change then
+	// runs again.
+	ChangeGuesses(ctx context.Context, key []byte, a Audit,
+		change func(*Guesses) (write bool, err error)) error
 }
 
 // Lifetimes are the longest that the profile allows.

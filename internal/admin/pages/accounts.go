@@ -23,7 +23,10 @@ func (p *Pages) accountRoutes() []route.Route {
 		{Pattern: "GET /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.askLockAccount},
 		{Pattern: "POST /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.lockAccount},
 		{Pattern: "POST /admin/accounts/{id}/unlock", Op: manage.OpUnlockAccount, Handle: p.unlockAccount},
-		{Pattern: "POST /admin/accounts/{id}/release", Op: manage.OpReleaseThrottle, Handle: p.releaseThrottle},
+		{
+			Pattern: "POST /admin/accounts/{id}/release", Op: manage.OpReleaseThrottle,
+			Handle: p.releaseThrottle,
+		},
 		{Pattern: "GET /admin/accounts/{id}/password", Op: manage.OpSetPassword, Handle: p.askPassword},
 		{Pattern: "POST /admin/accounts/{id}/password", Op: manage.OpSetPassword, Handle: p.setPassword},
 		{Pattern: "POST /admin/accounts/{id}/link", Op: manage.OpCreatePasswordLink, Handle: p.createPasswordLink},
@@ -95,7 +98,9 @@ type accountView struct {
 }
 
 // accountRights are what the page offers.
-type accountRights struct{ Change, Lock, Unlock, Password, Link, SignOut, Remove, Operators, Release bool }
+type accountRights struct {
+	Change, Lock, Unlock, Password, Link, SignOut, Remove, Operators, Release bool
+}
 
 // onAccountPage is how many sessions and delegations the page of an account shows.
 const onAccountPage = 10

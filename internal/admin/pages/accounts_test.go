@@ -182,12 +182,14 @@ func TestGuessesAtAUser(t *testing.T) {
 	d.get(path).has("No guesses of browsers that the user did not use before count now")
 	guess := func(network string) {
 		key := authn.AccountKey(acc.ID)
-		d.must(manage.ChangeThrottle(t.Context(), d.manager.Store, key, store.Audit{}, func(g *authn.Throttle) bool {
+		count := func(g *authn.Throttle) bool {
 			if v := g.ReserveSignIn(network, "", network, d.manager.Now()); v.Cause == authn.CauseNone {
 				g.CountSignIn(v.Reservation, d.manager.Now())
 			}
 			return true
-		}))
+		}
+		st := d.manager.Store
+		d.must(manage.ChangeThrottle(t.Context(), st, key, store.Audit{}, count))
 	}
 	for range 10 {
 		guess("192.0.2.7/32")

@@ -30,17 +30,21 @@ func (s *Store) Guesses(ctx context.Context, key []byte) (store.Guesses, error) 
 	return g, err
 }
 
-func (s *Store) readGuesses(ctx context.Context, key []byte) (g store.Guesses, version int64, err error) {
+func (s *Store) readGuesses(
+	ctx context.Context, key []byte,
+) (g store.Guesses, version int64, err error) {
 	err = s.db.read(ctx, selectGuesses, func(r row) {
 		version, g = r.int(0), store.Guesses{Tries: []byte(r.text(1)), Browsers: []byte(r.text(2))}
 	}, key)
 	return g, version, err
 }
 
-// ChangeGuesses reads, changes and writes, and begins again where others wrote between. No lock is held
-// meanwhile. Who is overtaken often gives up: what limits guesses also limits how often that happens.
+// ChangeGuesses reads, changes and writes, and begins again where others wrote between. No lock
+// is held meanwhile. Who is overtaken often gives up: what limits guesses also limits how often
+// that happens.
 func (s *Store) ChangeGuesses(
-	ctx context.Context, key []byte, a store.Audit, change func(*store.Guesses) (write bool, err error),
+	ctx context.Context, key []byte, a store.Audit,
+	change func(*store.Guesses) (write bool, err error),
 ) error {
 	for attempt := 1; ; attempt++ {
 		g, version, err := s.readGuesses(ctx, key)

@@ -106,7 +106,8 @@ func testKnownBrowsers(f *fixture) {
 	f.same("after RemoveAccount", tries, "")
 }
 
-// raceChangeGuesses: no guess is lost, and where a limit stands in change, no more get in than it says.
+// raceChangeGuesses: no guess is lost, and where a limit stands in change, no more get in than
+// it says.
 func raceChangeGuesses(f *fixture) {
 	const each, limit = 2, 5
 	all, few := []byte("race of guesses"), []byte("race for few places")
