@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +33,7 @@ flag, which other users of this machine could read.`,
 		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", manage.OpRemoveAccount, (*manage.Manager).RemoveAccount),
 		userDo(s, "sign-out NAME", "End every session of a user, with what apps were given", "signed out everywhere", manage.OpEndAccountSessions,
 			(*manage.Manager).EndAccountSessions),
-		userConsents(s), userWithdraw(s))
+		userConsents(s), userWithdraw(s), userThrottle(s))
 	return cmd
 }
 
@@ -176,35 +174,9 @@ func userShow(s *storage) *cobra.Command {
 					{"external id", u.ExternalID},
 					{"claims", string(u.Attributes)},
 					{"subject", u.ID.String()}, {"created", moment(u.Created)},
-				}, throttleRows(throttle)...))
+				}, throttleRows(&throttle)...))
 			}
 			return s.withUser(cmd, args[0], show)
 		},
 	}, manage.OpShowAccount)
-}
-
-// networksShown is how many networks "usher user show" names; the JSON has all.
-const networksShown = 5
-
-// throttleRows say who guesses at the user's password, and who is refused; none where nobody
-// guessed.
-func throttleRows(v authn.ThrottleView) (rows [][2]string) {
-	if v.Guesses > 0 {
-		rows = append(rows, [2]string{"wrong passwords", strconv.Itoa(v.Guesses)})
-	}
-	if v.Until != nil {
-		until := moment(*v.Until)
-		rows = append(rows, [2]string{"new browsers", "refused on every network until " + until})
-	}
-	for i, n := range v.Networks {
-		if i == networksShown {
-			return append(rows, [2]string{"more networks", strconv.Itoa(len(v.Networks) - i)})
-		}
-		text := fmt.Sprintf("%s: %d wrong, the last at %s", n.Network, n.Guesses, moment(n.Last))
-		if n.Until != nil {
-			text += ", refused until " + moment(*n.Until)
-		}
-		rows = append(rows, [2]string{"network", text})
-	}
-	return rows
 }

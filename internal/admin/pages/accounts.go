@@ -23,6 +23,7 @@ func (p *Pages) accountRoutes() []route.Route {
 		{Pattern: "GET /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.askLockAccount},
 		{Pattern: "POST /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.lockAccount},
 		{Pattern: "POST /admin/accounts/{id}/unlock", Op: manage.OpUnlockAccount, Handle: p.unlockAccount},
+		{Pattern: "GET /admin/accounts/{id}/throttle", Op: manage.OpShowThrottle, Handle: p.showThrottle},
 		{
 			Pattern: "POST /admin/accounts/{id}/release", Op: manage.OpReleaseThrottle,
 			Handle: p.releaseThrottle,
@@ -138,6 +139,25 @@ func (p *Pages) showAccount(c *route.Call) error {
 		return err
 	}
 	return p.render(c, http.StatusOK, "accounts_show.html", acc.Username, v)
+}
+
+// throttleView is which networks guessed at a user's password.
+type throttleView struct {
+	Username, Path string
+	Throttle       authn.ThrottleView
+}
+
+func (p *Pages) showThrottle(c *route.Call) error {
+	acc, err := accountOf(c)
+	if err != nil {
+		return err
+	}
+	throttle, err := c.Manage.Throttle(c.R.Context(), acc.ID)
+	if err != nil {
+		return err
+	}
+	v := throttleView{acc.Username, accountPath(acc.ID), throttle}
+	return p.render(c, http.StatusOK, "accounts_throttle.html", "Wrong passwords of "+acc.Username, v)
 }
 
 // accountOf reads the account that the address names.
