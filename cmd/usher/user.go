@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 )
@@ -30,10 +31,12 @@ flag, which other users of this machine could read.`,
 	cmd.AddCommand(userAdd(s), userChange(s), userSetPassword(s), userPasswordLink(s), userList(s), userShow(s),
 		userDo(s, "lock NAME", "Keep a user out and end the user's sessions", "locked", manage.OpLockAccount, (*manage.Manager).LockAccount),
 		userDo(s, "unlock NAME", "Let a user in again", "unlocked", manage.OpUnlockAccount, (*manage.Manager).UnlockAccount),
+		userDo(s, "release NAME", "Forget wrong guesses at a user's password: the user can try again",
+			"released", manage.OpReleaseThrottle, (*manage.Manager).ReleaseThrottle),
 		userDo(s, "remove NAME", "Remove a user and all that hangs off the account", "removed", manage.OpRemoveAccount, (*manage.Manager).RemoveAccount),
 		userDo(s, "sign-out NAME", "End every session of a user, with what apps were given", "signed out everywhere", manage.OpEndAccountSessions,
 			(*manage.Manager).EndAccountSessions),
-		userConsents(s), userWithdraw(s))
+		userConsents(s), userWithdraw(s), userThrottle(s))
 	return cmd
 }
 
@@ -158,29 +161,34 @@ func userShow(s *storage) *cobra.Command {
 		Example: "  usher user show ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.withUser(cmd, args[0], func(ctx context.Context, m *manage.Manager,
-				u oauth.Account) error {
+			show := func(ctx context.Context, m *manage.Manager, u oauth.Account) error {
 				seen, err := m.SignIns(ctx, &u)
+				if err != nil {
+					return err
+				}
+				throttle, err := m.Throttle(ctx, u.ID)
 				if err != nil {
 					return err
 				}
 				if s.asJSON {
 					return writeJSON(cmd.OutOrStdout(), struct {
 						oauth.Account
-						SignIns manage.SignIns `json:"sign_ins"`
-					}{u, seen})
+						SignIns  manage.SignIns     `json:"sign_ins"`
+						Throttle authn.ThrottleView `json:"throttle"`
+					}{u, seen, throttle})
 				}
-				err = record(cmd.OutOrStdout(), [][2]string{
-					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email}, {"role", string(u.Role)}, {"locked", yes(u.Locked)},
-					{"external id", u.ExternalID},
-					{"claims", string(u.Attributes)},
-					{"subject", u.ID.String()}, {"created", moment(u.Created)}, {"last sign-in", lastSignIn(seen)},
-				})
+				err = record(cmd.OutOrStdout(), append([][2]string{
+					{"username", u.Username}, {"name", u.Name}, {"e-mail", u.Email},
+					{"role", string(u.Role)}, {"locked", yes(u.Locked)}, {"external id", u.ExternalID},
+					{"claims", string(u.Attributes)}, {"subject", u.ID.String()},
+					{"created", moment(u.Created)}, {"last sign-in", lastSignIn(seen)},
+				}, throttleRows(&throttle)...))
 				if err != nil {
 					return err
 				}
 				return showFailures(cmd.OutOrStdout(), seen)
-			})
+			}
+			return s.withUser(cmd, args[0], show)
 		},
 	}, manage.OpShowAccount, manage.OpShowSignIns)
 }

@@ -81,9 +81,11 @@ func userWithdraw(s *storage) *cobra.Command {
 func userPasswordLink(s *storage) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "password-link NAME",
-		Short: "Print a one-time link with which a user sets a password",
+		Short: "Print a one-time link with which a user sets a password, or signs in with a new browser",
 		Long: `Prints a link with which a user sets a password, once, within 15 minutes. Whoever has the link has the account: send it
-where only that user reads it. The password in force, if any, works until the link is used.`,
+where only that user reads it. The password in force, if any, works until the link is used. Where
+too many attempts of others keep a user out of a new browser, the user opens the link in it and
+keeps the password: that browser is then known.`,
 		Example: "  usher user password-link ann\n  usher user password-link ann --demo",
 		Args:    cobra.ExactArgs(1),
 	}

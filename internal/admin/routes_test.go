@@ -18,13 +18,14 @@ import (
 var mayView = []manage.Operation{
 	"showOverview", "showSettings", "showProfile", "listClients", "showClient", "showSnippet", "listAccounts", "showAccount",
 	"showSignIns",
+	"showThrottle",
 	"listConsents", "listAuthenticators", "listSessions", "listDelegations", "listKeys", "listAudit", "exportAudit",
 	"listChanges", "showChange", "listOperators", "exportConfiguration",
 }
 
 var mayOperate = []manage.Operation{
 	"createAccount", "changeAccount", "removeAccount", "lockAccount", "unlockAccount", "setPassword", "createPasswordLink",
-	"withdrawConsent", "endSession", "endAccountSessions", "endDelegation",
+	"withdrawConsent", "endSession", "endAccountSessions", "endDelegation", "releaseThrottle",
 }
 
 var mayAdminister = []manage.Operation{

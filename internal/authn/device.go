@@ -8,7 +8,7 @@ import (
 )
 
 // Device is what the device cookie says: a browser in which this account signed in before. It proves
-// nothing about who sits there; it only chooses the bucket in which wrong passwords are counted.
+// nothing about who uses it now; it only chooses where wrong passwords are counted.
 type Device struct {
 	AccountID oauth.ID
 	ID        oauth.ID // random, made at the sign-in
@@ -48,8 +48,8 @@ func DecodeDevice(b []byte) (Device, error) {
 	return d, nil
 }
 
-// For returns what BucketFor wants as device: the text of d.ID where d was made for this account, empty
-// otherwise, the zero Device and the zero account included.
+// For returns the text of d.ID where d was made for this account, empty otherwise, the zero
+// Device and the zero account included. Whether the browser is still known is Throttle's to say.
 func (d Device) For(account oauth.ID) string {
 	if account.IsZero() || d.ID.IsZero() || d.AccountID != account {
 		return ""

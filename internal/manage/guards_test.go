@@ -267,6 +267,7 @@ func TestAnOperatorCannotBecomeAnAdminThroughAnAccount(t *testing.T) {
 		"no role":          func(m *Manager) error { return m.RemoveOperator(t.Context(), acc.ID) },
 		"invite":           func(m *Manager) error { _, err := m.NewOperatorLink(t.Context(), oauth.RoleViewer, ""); return err },
 		"lock":             func(m *Manager) error { return m.LockAccount(t.Context(), acc.ID) },
+		"release":          func(m *Manager) error { return m.ReleaseThrottle(t.Context(), acc.ID) },
 		"undo of the role": func(m *Manager) error { return undoLast(t, m, now, store.ChangeFilter{Kind: store.KindAccount}) },
 	}
 	for name, do := range attempts {
@@ -280,7 +281,10 @@ func TestAnOperatorCannotBecomeAnAdminThroughAnAccount(t *testing.T) {
 	if st, err := m.Store.StandingOf(t.Context(), session, "shop"); err != nil || st.Delegation == nil {
 		t.Errorf("the session was ended all the same: %v", err)
 	}
-	for _, name := range []string{"change", "link", "consent", "delegation", "session", "sessions", "password", "lock", "unlock"} {
+	for _, name := range []string{
+		"change", "link", "consent", "delegation", "session", "sessions", "password", "lock", "unlock",
+		"release",
+	} {
 		if err := attempts[name](m); err != nil {
 			t.Errorf("admin, %s: %v", name, err)
 		}

@@ -220,13 +220,15 @@ func (m *Manager) openPasswordLink(ctx context.Context, code string) (sealedLink
 	return l, acc, err
 }
 
-// UsePasswordLink sets the password and uses the link up, all or nothing.
-func (m *Manager) UsePasswordLink(ctx context.Context, code, password string) error {
+// UsePasswordLink sets the password and uses the link up, all or nothing. It returns whose it is.
+func (m *Manager) UsePasswordLink(
+	ctx context.Context, code, password string,
+) (oauth.Account, error) {
 	l, acc, err := m.openPasswordLink(ctx, code)
 	if err != nil {
-		return err
+		return acc, err
 	}
-	return orErrLink(m.setPassword(ctx, acc, password, byLink, l.oneTime(token.KindPasswordLink)))
+	return acc, orErrLink(m.setPassword(ctx, acc, password, byLink, l.oneTime(token.KindPasswordLink)))
 }
 
 // newLink seals a link and records that it was made: for whom, and never its code.

@@ -133,7 +133,7 @@ func TestAPasswordLinkIsForOneVersionOfTheAccount(t *testing.T) {
 		"password": func() error { return m.SetPassword(t.Context(), acc.ID, "another few words") },
 		"locked":   func() error { return m.LockAccount(t.Context(), acc.ID) },
 		"operator": func() error { return m.SetRole(t.Context(), acc.ID, oauth.RoleViewer) },
-		"used":     func() error { return m.UsePasswordLink(t.Context(), passwordCode(t, m, acc.ID), words) },
+		"used":     func() error { return usePasswordLink(t, m, passwordCode(t, m, acc.ID), words) },
 	} {
 		code := passwordCode(t, m, acc.ID)
 		if got, err := m.OpenPasswordLink(t.Context(), code); err != nil || got.ID != acc.ID {
@@ -145,20 +145,20 @@ func TestAPasswordLinkIsForOneVersionOfTheAccount(t *testing.T) {
 		if _, err := m.OpenPasswordLink(t.Context(), code); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := m.UsePasswordLink(t.Context(), code, words); !errors.Is(err, ErrLink) {
+		if err := usePasswordLink(t, m, code, words); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	code := passwordCode(t, m, acc.ID)
 	*now = now.Add(LinkLifetime)
-	if err := m.UsePasswordLink(t.Context(), code, words); !errors.Is(err, ErrLink) {
+	if err := usePasswordLink(t, m, code, words); !errors.Is(err, ErrLink) {
 		t.Errorf("expired: %v", err)
 	}
 	gone := passwordCode(t, m, acc.ID)
 	if err := m.RemoveAccount(t.Context(), acc.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.UsePasswordLink(t.Context(), gone, words); !errors.Is(err, ErrLink) {
+	if err := usePasswordLink(t, m, gone, words); !errors.Is(err, ErrLink) {
 		t.Errorf("the account is gone: %v", err)
 	}
 }
@@ -172,10 +172,10 @@ func TestTheHolderOfAPasswordLinkSetsAPasswordWithoutARole(t *testing.T) {
 	code := passwordCode(t, m, acc.ID)
 	holder := as(m, "")
 	*now = now.Add(time.Second)
-	if err := holder.UsePasswordLink(t.Context(), code, "short"); !isInvalid(err, "password") {
+	if err := usePasswordLink(t, holder, code, "short"); !isInvalid(err, "password") {
 		t.Errorf("got %v", err)
 	}
-	if err := holder.UsePasswordLink(t.Context(), code, words); err != nil {
+	if err := usePasswordLink(t, holder, code, words); err != nil {
 		t.Fatal(err)
 	}
 	if a := lastAudit(t, m); a.Event != store.EventPasswordChanged || a.Detail != "by a one-time link" || a.AccountID != acc.ID {
@@ -245,4 +245,10 @@ func TestLinksSayWhatTheyLack(t *testing.T) {
 	if _, err := other.NewPasswordLink(t.Context(), acc.ID); !errors.Is(err, token.ErrMaster) {
 		t.Errorf("another master key: %v", err)
 	}
+}
+
+func usePasswordLink(t *testing.T, m *Manager, code, password string) error {
+	t.Helper()
+	_, err := m.UsePasswordLink(t.Context(), code, password)
+	return err
 }

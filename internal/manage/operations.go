@@ -42,6 +42,8 @@ const (
 	OpCreatePasswordLink Operation = "createPasswordLink"
 	OpListConsents       Operation = "listConsents"
 	OpWithdrawConsent    Operation = "withdrawConsent"
+	OpShowThrottle       Operation = "showThrottle"
+	OpReleaseThrottle    Operation = "releaseThrottle"
 
 	OpListAuthenticators Operation = "listAuthenticators"
 
@@ -86,6 +88,7 @@ var least = map[Operation]oauth.Role{
 	OpCreateAccount: oauth.RoleOperator, OpChangeAccount: oauth.RoleOperator, OpRemoveAccount: oauth.RoleOperator,
 	OpLockAccount: oauth.RoleOperator, OpUnlockAccount: oauth.RoleOperator, OpSetPassword: oauth.RoleOperator,
 	OpCreatePasswordLink: oauth.RoleOperator, OpWithdrawConsent: oauth.RoleOperator,
+	OpShowThrottle: oauth.RoleViewer, OpReleaseThrottle: oauth.RoleOperator,
 
 	OpListAuthenticators: oauth.RoleViewer,
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -142,7 +143,7 @@ func (s *Server) enterUserCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := web.Device{Code: r.PostForm.Get("user_code")}
-	wait, err := s.admitUserCode(r)
+	settle, wait, err := s.admitUserCode(r)
 	if err == nil && wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		view.Error = "Too many codes were tried. Try again in " + inWords(wait) + "."
@@ -152,6 +153,9 @@ func (s *Server) enterUserCode(w http.ResponseWriter, r *http.Request) {
 	var v *visit
 	if err == nil {
 		v, err = s.visitByUserCode(r, view.Code)
+		if e := settle(err == nil && v == nil); e != nil && err == nil {
+			err = web.AsError(e)
+		}
 	}
 	if err == nil && v == nil {
 		view.Error, view.Wrong = "This code is not good, or not any more. Compare it with the one on your device.", true
@@ -171,28 +175,44 @@ func (s *Server) enterUserCode(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, v, st, s.nextStep(v, st))
 }
 
-// admitUserCode counts an attempt before the code is looked at (RFC 8628 §5.1): per address, and in a durable bucket of the
-// user who is signed in, else of the address. A good code forgives nothing, or a guesser could go on for ever by typing one
-// of their own now and then.
-func (s *Server) admitUserCode(r *http.Request) (wait time.Duration, refused *oauth.Error) {
+// admitUserCode reserves an attempt before the code is looked at (RFC 8628 §5.1): per address,
+// and durably for the user who is signed in, else for the network. settle counts it where the
+// code was wrong and else gives it back; a good code forgives no others, or a guesser could go
+// on for ever by typing one of their own now and then.
+func (s *Server) admitUserCode(
+	r *http.Request,
+) (settle func(wrong bool) error, wait time.Duration, refused *oauth.Error) {
 	address, now := s.proxies.ClientAddress(r), s.Now()
 	if ok, wait := s.addresses.Allow(address, now); !ok {
-		return wait, nil
+		return nil, wait, nil
 	}
 	st, refused := s.ssoStanding(r, &visit{client: &oauth.Client{}})
 	if refused != nil {
-		return 0, refused
+		return nil, 0, refused
 	}
-	who := "device codes from " + authn.Network(address).String()
+	who := "network " + authn.Network(address).String()
 	if st != nil {
-		who = "device codes of " + st.Account.ID.String()
+		who = "user " + st.Account.ID.String()
 	}
-	before, err := s.Store.CountAttempt(r.Context(), authn.BucketFor(s.bucketKey, who, ""), authn.LeakPerSecond, authn.MaxLevel, now)
+	key := authn.ThrottleKey(s.bucketKey, authn.DomainUserCode, who)
+	var v authn.Verdict
+	err := s.changeGuesses(r.Context(), key, func(t *authn.Throttle) bool {
+		v = t.Reserve(&authn.UserCode, newID().String(), who, now)
+		return v.Cause == authn.CauseNone
+	})
 	if err != nil {
-		return 0, web.AsError(err)
+		return nil, 0, web.AsError(err)
 	}
-	_, wait = authn.Allowed(before)
-	return wait, nil
+	return func(wrong bool) error {
+		ctx := context.WithoutCancel(r.Context())
+		return s.changeGuesses(ctx, key, func(t *authn.Throttle) bool {
+			if !wrong {
+				return t.GiveBack(v.Reservation)
+			}
+			t.Count(&authn.UserCode, v.Reservation, s.Now())
+			return true
+		})
+	}, v.Wait, nil
 }
 
 // visitByUserCode begins the flow for a code as typed; nil where no device waits under it.

@@ -137,7 +137,7 @@ func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, account oa
 	if !due {
 		return nil
 	}
-	if err := s.Store.Record(r.Context(), a); err != nil {
+	if err := s.Store.Record(context.WithoutCancel(r.Context()), a); err != nil {
 		return web.AsError(err)
 	}
 	return nil

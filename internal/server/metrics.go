@@ -18,6 +18,7 @@ type metrics struct {
 	tokens    prometheus.Counter
 	signIns   *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
+	throttled *prometheus.CounterVec
 }
 
 func newMetrics(reg *prometheus.Registry) *metrics {
@@ -34,12 +35,17 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "usher_assisted_errors_total", Help: "Error answers of the assisted token flow, by code."}, []string{"error"}),
 	}
-	reg.MustRegister(m.requests, m.durations, m.tokens, m.signIns, m.refusals)
+	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "usher_sign_ins_throttled_total",
+		Help: "Sign-ins that were refused without a look at the password, by limit.",
+	}, []string{"limit"})
+	reg.MustRegister(m.requests, m.durations, m.tokens, m.signIns, m.refusals, m.throttled)
 	return m
 }
 
 func (m *metrics) issued()                 { m.tokens.Inc() }
 func (m *metrics) signIn(result string)    { m.signIns.WithLabelValues(result).Inc() }
+func (m *metrics) throttle(limit string)   { m.throttled.WithLabelValues(limit).Inc() }
 func (m *metrics) refused(code oauth.Code) { m.refusals.WithLabelValues(string(code)).Inc() }
 
 // observe counts and times a route; the request came by web.Reporter. The counters are looked up

@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/web"
 )
 
@@ -26,7 +28,9 @@ func (s *Server) askNewPassword(w http.ResponseWriter, r *http.Request, status i
 		s.linkFailed(w, err)
 		return
 	}
-	web.WritePage(w, s.Logger, status, oauth.ValidOrigin{}, web.NewPassword{Code: code, Username: acc.Username, Error: problem})
+	web.WritePage(w, s.Logger, status, oauth.ValidOrigin{}, web.NewPassword{
+		Code: code, Username: acc.Username, Error: problem, MayKeep: acc.PasswordHash != "",
+	})
 }
 
 // setPassword sets the password and uses the link up. Every session of the account ends with it; who sets a password is
@@ -40,7 +44,11 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	code := r.PostForm.Get("code")
-	err := s.byLink(r).UsePasswordLink(r.Context(), code, r.PostForm.Get("password"))
+	if r.PostForm.Has("keep") {
+		s.keepPassword(w, r, code)
+		return
+	}
+	acc, err := s.byLink(r).UsePasswordLink(r.Context(), code, r.PostForm.Get("password"))
 	var invalid manage.Invalid
 	switch {
 	case errors.As(err, &invalid):
@@ -48,11 +56,37 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.linkFailed(w, err)
 	default:
+		s.knowLinkBrowser(w, r, acc.ID)
 		web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
 			Title: "Your password is set",
 			Text:  "Open the app that you want to use, and sign in with it. You can close this page.",
 		})
 	}
+}
+
+// keepPassword uses the link up for this browser alone: guesses of others keep the user out of
+// it no more.
+func (s *Server) keepPassword(w http.ResponseWriter, r *http.Request, code string) {
+	acc, err := s.byLink(r).KeepPassword(r.Context(), code)
+	if err != nil {
+		s.linkFailed(w, err)
+		return
+	}
+	s.knowLinkBrowser(w, r, acc.ID)
+	web.WritePage(w, s.Logger, http.StatusOK, oauth.ValidOrigin{}, web.Plain{
+		Title: "You can sign in with this browser now",
+		Text: "Open the app that you want to use in this browser, and sign in with your password. " +
+			"You can close this page.",
+	})
+}
+
+// knowLinkBrowser makes the browser that used a link one that the user is known in: the link
+// came from an operator. Signing in still takes the password.
+func (s *Server) knowLinkBrowser(w http.ResponseWriter, r *http.Request, account oauth.ID) {
+	record := s.audit(r, store.EventBrowserKnown, nil, nil)
+	record.AccountID = account
+	d := authn.Device{ID: newID(), AccountID: account}
+	s.knowBrowser(w, r, d, record, func(*authn.Throttle) {})
 }
 
 // byLink acts for whoever has a link.

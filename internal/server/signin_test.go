@@ -5,11 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 )
@@ -49,69 +47,6 @@ func TestLockedAccount(t *testing.T) {
 	b.submitPassword(b.frame(assisted("client_id", "app")), "alice", password).wantText("This account is locked")
 	b.submitPassword(b.frame(assisted("client_id", "app")), "alice", "wrong").wantText("User name or password is wrong")
 	b.frame(assisted("client_id", "app", "prompt", "none")).wantError(oauth.InteractionRequired)
-}
-
-func TestGuessesAreThrottled(t *testing.T) {
-	w := newWorld(t)
-	known := w.browser()
-	known.signIn("client_id", "app").token()
-	stranger := w.browser()
-	f := stranger.frame(assisted("client_id", "app"))
-	refused := 0
-	for range authn.FreeAttempts + 4 { // the bucket leaks while the test runs, so one more may pass
-		if p := stranger.submitPassword(f, "alice", "wrong"); p.status == http.StatusTooManyRequests {
-			refused++
-			p.wantText("Too many attempts")
-			if p.header.Get("Retry-After") == "" {
-				t.Error("no Retry-After")
-			}
-		}
-	}
-	if refused < 3 || refused > 4 {
-		t.Errorf("%d guesses were refused, want 3 or 4", refused)
-	}
-	if p := stranger.submitPassword(f, "alice", password); p.status != http.StatusTooManyRequests {
-		t.Errorf("the right password after too many guesses: status %d", p.status)
-	}
-	// The browser that signed in before is not hurt by the stranger's guesses.
-	known.signIn("client_id", "app", "prompt", "login").token()
-	w.clock.pass(2 * time.Minute)
-	stranger.submitPassword(stranger.frame(assisted("client_id", "app")), "alice", password).token()
-}
-
-func TestUnknownNamesAreThrottledToo(t *testing.T) {
-	w := newWorld(t)
-	b := w.browser()
-	f := b.frame(assisted("client_id", "app"))
-	last := page{}
-	for range authn.FreeAttempts + 2 {
-		last = b.submitPassword(f, "nobody", "wrong")
-	}
-	if last.status != http.StatusTooManyRequests {
-		t.Errorf("status %d", last.status)
-	}
-}
-
-func TestConcurrentGuessesAllCount(t *testing.T) {
-	w := newWorld(t)
-	b := w.browser()
-	f := b.frame(assisted("client_id", "app"))
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	looked := 0
-	for range 3 * authn.FreeAttempts {
-		wait.Go(func() {
-			if p := b.submitPassword(f, "alice", "wrong"); p.status == http.StatusUnprocessableEntity {
-				mu.Lock()
-				looked++
-				mu.Unlock()
-			}
-		})
-	}
-	wait.Wait()
-	if looked > authn.FreeAttempts+1 { // one more: the bucket leaks while the test runs
-		t.Errorf("%d of %d passwords were looked at", looked, 3*authn.FreeAttempts)
-	}
 }
 
 func TestFlowIsBoundToItsBrowser(t *testing.T) {

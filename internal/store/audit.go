@@ -46,6 +46,10 @@ const (
 	EventPasswordChanged   Event = "password_changed"
 	// EventLinkMade: a link was made with which somebody sets a password or becomes an operator.
 	EventLinkMade Event = "link_made"
+	// EventThrottleReleased: an operator had the wrong guesses at a user's password forgotten.
+	EventThrottleReleased Event = "throttle_released"
+	// EventBrowserKnown: a one-time link made a browser one that its user is known in.
+	EventBrowserKnown Event = "browser_known"
 	// EventRoleChanged: an account became an operator, got another role, or is none any more.
 	EventRoleChanged Event = "role_changed"
 	// EventSessionsEnded: an operator ended sessions.
@@ -65,8 +69,8 @@ var Events = []Event{
 	EventFamilyEnded, EventReplay, EventDeviceDecided, EventSessionsEnded, EventClientChanged,
 	EventClientRemoved, EventClientTried, EventProfileChanged, EventRegistrationToken, EventApplied,
 	EventKeyAdded, EventKeysReplaced, EventAccountCreated, EventAccountChanged, EventAccountLocked,
-	EventAccountUnlocked, EventAccountRemoved, EventPasswordChanged, EventLinkMade, EventRoleChanged,
-	EventRestored,
+	EventAccountUnlocked, EventAccountRemoved, EventPasswordChanged, EventLinkMade, EventBrowserKnown,
+	EventThrottleReleased, EventRoleChanged, EventRestored,
 }
 
 // ParseEvent reads the name of an event; an empty text is none. A name that does not exist is an error: a search for it

@@ -414,20 +414,24 @@ type Devices interface {
 	PollDevice(ctx context.Context, userCodeHash []byte, now time.Time) (DeviceRequest, error)
 }
 
-// Attempts is the state of one throttling bucket: a level that leaks with time.
-type Attempts struct {
-	Level   float64
-	Updated time.Time
+// Guesses is what is remembered of the guesses at one secret: the two parts of an authn.Throttle.
+type Guesses struct {
+	Tries []byte
+	// Browsers are those that the user signed in with. What ends every session of the account forgets
+	// them in the same transaction.
+	Browsers []byte
 }
 
-// Throttle keeps a fixed number of durable buckets (see authn); nothing here grows.
+// Throttle keeps guesses at secrets: a row an account, by its ID, and a fixed number of others
+// (see authn).
 type Throttle interface {
-	// CountAttempt leaks the bucket at the given rate (per second) since it was last written, adds one up
-	// to the level most, and returns the level from before it was added; atomic, so concurrent guesses all
-	// count.
-	CountAttempt(ctx context.Context, bucket int, leakPerSecond, most float64, now time.Time) (before float64, err error)
-	// ForgiveAttempts empties the bucket.
-	ForgiveAttempts(ctx context.Context, bucket int) error
+	// Guesses reads what is remembered under the key; the zero Guesses where there is nothing.
+	Guesses(ctx context.Context, key []byte) (Guesses, error)
+	// ChangeGuesses lets change edit what is remembered and, where it returns true, writes that
+	// and the record, all or nothing. No change is lost to another at the same time: change then
+	// runs again.
+	ChangeGuesses(ctx context.Context, key []byte, a Audit,
+		change func(*Guesses) (write bool, err error)) error
 }
 
 // Lifetimes are the longest that the profile allows.

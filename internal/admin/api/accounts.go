@@ -161,6 +161,20 @@ func (a *API) endAccountSessions(c *route.Call) error {
 	return withID(c, c.Manage.EndAccountSessions)
 }
 
+func (a *API) showThrottle(c *route.Call) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	v, err := c.Manage.Throttle(c.R.Context(), id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, v)
+}
+
+func (a *API) releaseThrottle(c *route.Call) error { return withID(c, c.Manage.ReleaseThrottle) }
+
 func (a *API) setPassword(c *route.Call) error {
 	id, err := pathID(c)
 	if err != nil {

@@ -69,6 +69,11 @@ func (a *API) Routes() []route.Route {
 		{Pattern: "POST /accounts/{id}/unlock", Op: manage.OpUnlockAccount, Handle: a.unlockAccount},
 		{Pattern: "PUT /accounts/{id}/password", Op: manage.OpSetPassword, Handle: a.setPassword},
 		{Pattern: "POST /accounts/{id}/password-link", Op: manage.OpCreatePasswordLink, Handle: a.createPasswordLink},
+		{Pattern: "GET /accounts/{id}/throttle", Op: manage.OpShowThrottle, Handle: a.showThrottle},
+		{
+			Pattern: "POST /accounts/{id}/throttle/release", Op: manage.OpReleaseThrottle,
+			Handle: a.releaseThrottle,
+		},
 		{Pattern: "POST /accounts/{id}/end-sessions", Op: manage.OpEndAccountSessions, Handle: a.endAccountSessions},
 		{Pattern: "GET /accounts/{id}/consents", Op: manage.OpListConsents, Handle: a.listConsents},
 		{Pattern: "DELETE /accounts/{id}/consents/{client_id}", Op: manage.OpWithdrawConsent, Handle: a.withdrawConsent},

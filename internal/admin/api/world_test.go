@@ -281,6 +281,8 @@ func (w *world) good() map[manage.Operation]struct {
 		{204, r{op: manage.OpSetPassword, path: ann + "/password", body: `{"password":"three blind mice"}`}},
 		{200, r{op: manage.OpCreatePasswordLink, path: ann + "/password-link"}},
 		{204, r{op: manage.OpEndAccountSessions, path: ann + "/end-sessions"}},
+		{200, r{op: manage.OpShowThrottle, path: ann + "/throttle"}},
+		{204, r{op: manage.OpReleaseThrottle, path: ann + "/throttle/release"}},
 		{200, r{op: manage.OpListConsents, path: ann + "/consents"}},
 		{204, r{op: manage.OpWithdrawConsent, path: ann + "/consents/shop"}},
 		{200, r{op: manage.OpListAuthenticators, path: "/authenticators"}},

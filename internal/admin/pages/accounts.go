@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/usher-id/usher/internal/admin/route"
+	"github.com/usher-id/usher/internal/authn"
 	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
@@ -23,6 +24,11 @@ func (p *Pages) accountRoutes() []route.Route {
 		{Pattern: "GET /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.askLockAccount},
 		{Pattern: "POST /admin/accounts/{id}/lock", Op: manage.OpLockAccount, Handle: p.lockAccount},
 		{Pattern: "POST /admin/accounts/{id}/unlock", Op: manage.OpUnlockAccount, Handle: p.unlockAccount},
+		{Pattern: "GET /admin/accounts/{id}/throttle", Op: manage.OpShowThrottle, Handle: p.showThrottle},
+		{
+			Pattern: "POST /admin/accounts/{id}/release", Op: manage.OpReleaseThrottle,
+			Handle: p.releaseThrottle,
+		},
 		{Pattern: "GET /admin/accounts/{id}/password", Op: manage.OpSetPassword, Handle: p.askPassword},
 		{Pattern: "POST /admin/accounts/{id}/password", Op: manage.OpSetPassword, Handle: p.setPassword},
 		{Pattern: "POST /admin/accounts/{id}/link", Op: manage.OpCreatePasswordLink, Handle: p.createPasswordLink},
@@ -88,13 +94,16 @@ type accountView struct {
 	Sessions    sessionsView
 	Delegations delegationsView
 	Consents    consentsView
+	Throttle    authn.ThrottleView
 	// AllSessions and AllDelegations are lists of their own, where there are more than here.
 	AllSessions, AllDelegations, History string
 	May                                  accountRights
 }
 
 // accountRights are what the page offers.
-type accountRights struct{ Change, Lock, Unlock, Password, Link, SignOut, Remove, Operators bool }
+type accountRights struct {
+	Change, Lock, Unlock, Password, Link, SignOut, Remove, Operators, Release bool
+}
 
 // onAccountPage is how many sessions and delegations the page of an account shows.
 const onAccountPage = 10
@@ -112,6 +121,9 @@ func (p *Pages) showAccount(c *route.Call) error {
 		return err
 	}
 	ctx := c.R.Context()
+	if v.Throttle, err = c.Manage.Throttle(ctx, acc.ID); err != nil {
+		return err
+	}
 	sessions, err := c.Manage.Sessions(ctx, acc.ID, "", onAccountPage)
 	if err != nil {
 		return err
@@ -134,6 +146,25 @@ func (p *Pages) showAccount(c *route.Call) error {
 	return p.render(c, http.StatusOK, "accounts_show.html", acc.Username, v)
 }
 
+// throttleView is which networks guessed at a user's password.
+type throttleView struct {
+	Username, Path string
+	Throttle       authn.ThrottleView
+}
+
+func (p *Pages) showThrottle(c *route.Call) error {
+	acc, err := accountOf(c)
+	if err != nil {
+		return err
+	}
+	throttle, err := c.Manage.Throttle(c.R.Context(), acc.ID)
+	if err != nil {
+		return err
+	}
+	v := throttleView{acc.Username, accountPath(acc.ID), throttle}
+	return p.render(c, http.StatusOK, "accounts_throttle.html", "Wrong passwords of "+acc.Username, v)
+}
+
 // accountOf reads the account that the address names.
 func accountOf(c *route.Call) (oauth.Account, error) {
 	id, err := idOf(c)
@@ -152,6 +183,7 @@ func rightsOver(c *route.Call, acc *oauth.Account) accountRights {
 		Change: may(manage.OpChangeAccount), Lock: may(manage.OpLockAccount) && !acc.Locked, Unlock: may(manage.OpUnlockAccount) && acc.Locked,
 		Password: may(manage.OpSetPassword), Link: may(manage.OpCreatePasswordLink), SignOut: may(manage.OpEndAccountSessions),
 		Remove: may(manage.OpRemoveAccount), Operators: c.Caller.May(manage.OpListOperators),
+		Release: may(manage.OpReleaseThrottle),
 	}
 }
 

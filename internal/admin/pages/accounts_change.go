@@ -168,6 +168,10 @@ func (p *Pages) unlockAccount(c *route.Call) error {
 	return p.doAccount(c, "unlocked", (*manage.Manager).UnlockAccount)
 }
 
+func (p *Pages) releaseThrottle(c *route.Call) error {
+	return p.doAccount(c, "throttle-released", (*manage.Manager).ReleaseThrottle)
+}
+
 func (p *Pages) askSignOutAccount(c *route.Call) error {
 	return p.askAboutAccount(c, confirmation{
 		Title: "Sign this user out everywhere?", Button: "Sign out everywhere", Text: "The user can sign in again at once, with the same password.",

@@ -3,12 +3,16 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/usher-id/usher/internal/authn"
+	"github.com/usher-id/usher/internal/manage"
 	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 )
 
 func TestSavingAnUntouchedAccountChangesNothing(t *testing.T) {
@@ -170,6 +174,39 @@ func TestLockAndUnlock(t *testing.T) {
 	}
 }
 
+// The page says which networks guess and until when whom that refuses, and one button forgets it.
+func TestGuessesAtAUser(t *testing.T) {
+	d := newDesk(t)
+	acc := d.ann()
+	path := accountPath(acc.ID)
+	d.get(path + "/throttle").has("No wrong passwords count now")
+	guess := func(network string) {
+		key := authn.AccountKey(acc.ID)
+		count := func(g *authn.Throttle) bool {
+			if v := g.ReserveSignIn(network, "", network, d.manager.Now()); v.Cause == authn.CauseNone {
+				g.CountSignIn(v.Reservation, d.manager.Now())
+			}
+			return true
+		}
+		st := d.manager.Store
+		d.must(manage.ChangeThrottle(t.Context(), st, key, store.Audit{}, count))
+	}
+	for range 10 {
+		guess("192.0.2.7/32")
+	}
+	d.get(path+"/throttle").has("192.0.2.7/32", "<td>10</td>").lacks("Many networks guess")
+	d.get(path).has("Wrong passwords that count now: 10").lacks("Many networks guess")
+	for i := range 60 {
+		guess(strconv.Itoa(i))
+	}
+	d.get(path).has("Many networks guess at this password")
+	d.role = oauth.RoleViewer
+	d.get(path).has("Many networks guess at this password").lacks(path + "/release")
+	d.role = oauth.RoleOperator
+	d.post(path+"/release", nil).leads(path + "?done=throttle-released")
+	d.get(path+"/throttle").lacks("192.0.2.7/32", "Many networks guess")
+}
+
 func TestRemoveAnAccount(t *testing.T) {
 	d := newDesk(t)
 	acc := d.ann()
@@ -193,10 +230,11 @@ func TestIDsInAddressesNameAccountsOnly(t *testing.T) {
 	d := newDesk(t)
 	d.furnish()
 	for _, id := range []string{"shop", oauth.ID{1}.String(), oauth.ID{2}.String(), "AAAAAAAAAAAAAAAAAAAAA=", strings.Repeat("A", 22)} {
-		for _, path := range []string{"", "/edit", "/lock", "/password", "/signout", "/remove", "/consents", "/consents/shop/withdraw"} {
+		for _, path := range []string{"", "/edit", "/lock", "/password", "/signout", "/remove", "/throttle", "/consents",
+			"/consents/shop/withdraw"} {
 			d.get("/admin/accounts/" + id + path).want(http.StatusNotFound)
 		}
-		for _, path := range []string{"/lock", "/unlock", "/password", "/link", "/signout"} {
+		for _, path := range []string{"/lock", "/unlock", "/password", "/link", "/signout", "/release"} {
 			d.post("/admin/accounts/"+id+path, url.Values{"password": {"seven green bottles"}}).want(http.StatusNotFound)
 		}
 	}

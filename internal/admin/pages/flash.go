@@ -17,6 +17,7 @@ var done = map[string]string{
 	"undone":             "Undone. That is a change of its own, so it can be undone as well.",
 	"locked":             "Locked. The user is signed out everywhere.",
 	"unlocked":           "Unlocked. The user can sign in again.",
+	"throttle-released":  "The wrong guesses are forgotten. The user can try again on every network.",
 	"password":           "The password is set. The user is signed out everywhere.",
 	"session-ended":      "The session ended, and with it what clients were given in it.",
 	"sessions-ended":     "Every session of this account ended.",

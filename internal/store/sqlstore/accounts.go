@@ -160,8 +160,9 @@ func (s *Store) UpgradePasswordHash(ctx context.Context, id oauth.ID, old, hash 
 	})
 }
 
-// endAccount ends the sessions of an account whose row the transaction holds, save one. Its children come
-// first: they are only ever made together with their session, and that needs the account's row.
+// endAccount ends the sessions of an account whose row the transaction holds, save one, and
+// forgets its known browsers. Its children come first: they are only ever made together with
+// their session, and that needs the account's row.
 func endAccount(t tx, id, keep oauth.ID) {
 	endAccountOf(t, id, keep, func(string) {})
 }
@@ -172,4 +173,5 @@ func endAccountOf(t tx, id, keep oauth.ID, client func(id string)) {
 	t.do(deleteAccountSessions, id[:], keep[:])
 	t.ask(deleteAccountDelegations, func(r row) { client(r.text(0)) }, id[:], keep[:])
 	t.do(deleteAccountFamilies, id[:], keep[:])
+	t.do(forgetBrowsers, accountGuesses(id))
 }

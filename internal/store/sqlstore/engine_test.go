@@ -176,7 +176,7 @@ func TestScanPanics(t *testing.T) {
 func TestUnlistedType(t *testing.T) {
 	s := openURL(t, sqliteURL(t))
 	err := s.db.write(t.Context(), func(t tx) error {
-		_, err := t.exec(forgiveAttempts, struct{}{})
+		_, err := t.exec(removeGuesses, struct{}{})
 		return err
 	})
 	if err == nil {

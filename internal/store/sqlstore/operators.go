@@ -97,6 +97,7 @@ func (s *Store) RemoveAccount(ctx context.Context, id oauth.ID, was int64, a sto
 		}
 		endAccount(t, id, oauth.ID{})
 		t.do(deleteAccountConsents, id[:])
+		t.do(removeGuesses, accountGuesses(id))
 		record(t, a)
 		return nil
 	})

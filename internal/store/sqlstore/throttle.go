@@ -2,48 +2,87 @@ package sqlstore
 
 import (
 	"context"
-	"time"
+	"errors"
+	"fmt"
 
-	"github.com/usher-id/usher/internal/clock"
+	"github.com/usher-id/usher/internal/oauth"
+	"github.com/usher-id/usher/internal/store"
 )
-
-// fromFuture tells a bucket that a clock wrote which was ahead by more than clocks may differ ($6).
-const fromFuture = `throttle.updated > excluded.updated + CAST($6 AS BIGINT)`
-
-// leaked is the level of a bucket by now. A clock that is behind the one that wrote last leaks nothing.
-const leaked = `CASE WHEN excluded.updated <= throttle.updated THEN throttle.level
-	WHEN throttle.level <= CAST($2 AS DOUBLE PRECISION) * (excluded.updated - throttle.updated) THEN 0
-	ELSE throttle.level - CAST($2 AS DOUBLE PRECISION) * (excluded.updated - throttle.updated) END`
 
 var (
-	// countAttempt leaks, adds one and remembers the level it found, in one statement. It turns the bucket's
-	// clock back only from a future that a wrong clock wrote, from where it would not leak for as long.
-	countAttempt = sql(`INSERT INTO throttle (bucket, level, before, updated) VALUES ($1, $5, 0, $3)
-		ON CONFLICT (bucket) DO UPDATE SET
-			before = ` + leaked + `,
-			level = CASE WHEN 1 + ` + leaked + ` > CAST($4 AS DOUBLE PRECISION) THEN CAST($4 AS DOUBLE PRECISION) ELSE 1 + ` + leaked + ` END,
-			updated = CASE WHEN excluded.updated <= throttle.updated AND NOT ` + fromFuture + ` THEN throttle.updated ELSE excluded.updated END
-		RETURNING before`)
-	forgiveAttempts = sql(`DELETE FROM throttle WHERE bucket = $1`)
+	selectGuesses = sql(`SELECT version, tries, browsers FROM guesses WHERE key = $1`)
+	insertGuesses = sql(`INSERT INTO guesses (key, version, tries, browsers) VALUES ($1, 1, $2, $3)
+		ON CONFLICT (key) DO NOTHING`)
+	// updateGuesses changes nothing where another was faster.
+	updateGuesses = sql(`UPDATE guesses SET version = version + 1, tries = $3, browsers = $4
+		WHERE key = $1 AND version = $2`)
+	// forgetBrowsers makes browsers that the account's users signed in with unknown ones.
+	forgetBrowsers = sql(`UPDATE guesses SET version = version + 1, browsers = '' WHERE key = $1`)
+	removeGuesses  = sql(`DELETE FROM guesses WHERE key = $1`)
 )
 
-// CountAttempt leaks the bucket, adds one up to most, and returns the level from before it was added.
-func (s *Store) CountAttempt(ctx context.Context, bucket int, leakPerSecond, most float64, now time.Time) (float64, error) {
-	var before float64
-	err := s.db.write(ctx, func(t tx) error {
-		return t.last(countAttempt, func(r row) { before = r.float(0) },
-			bucket, leakPerSecond/1000, millis(now), most, min(1, most), (2 * clock.Tolerated).Milliseconds())
-	})
-	if err != nil {
-		return 0, err
-	}
-	return before, nil
+// errOvertaken says that the guesses were changed after they were read.
+var errOvertaken = errors.New("others changed this at the same time")
+
+// Guesses reads what is remembered under the key; the zero Guesses where there is nothing.
+func (s *Store) Guesses(ctx context.Context, key []byte) (store.Guesses, error) {
+	g, _, err := s.readGuesses(ctx, key)
+	return g, err
 }
 
-// ForgiveAttempts empties the bucket.
-func (s *Store) ForgiveAttempts(ctx context.Context, bucket int) error {
+func (s *Store) readGuesses(
+	ctx context.Context, key []byte,
+) (g store.Guesses, version int64, err error) {
+	err = s.db.read(ctx, selectGuesses, func(r row) {
+		version, g = r.int(0), store.Guesses{Tries: []byte(r.text(1)), Browsers: []byte(r.text(2))}
+	}, key)
+	return g, version, err
+}
+
+// ChangeGuesses reads, changes and writes, and begins again where others wrote between. No lock
+// is held meanwhile. Who is overtaken often gives up: what limits guesses also limits how often
+// that happens.
+func (s *Store) ChangeGuesses(
+	ctx context.Context, key []byte, a store.Audit,
+	change func(*store.Guesses) (write bool, err error),
+) error {
+	for attempt := 1; ; attempt++ {
+		g, version, err := s.readGuesses(ctx, key)
+		if err != nil {
+			return err
+		}
+		if write, err := change(&g); err != nil || !write {
+			return err
+		}
+		err = s.writeGuesses(ctx, key, version, g, a)
+		if !errors.Is(err, errOvertaken) {
+			return err
+		}
+		if attempt == retryLimit || pause(ctx, attempt) != nil {
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+	}
+}
+
+func (s *Store) writeGuesses(
+	ctx context.Context, key []byte, version int64, g store.Guesses, a store.Audit,
+) error {
 	return s.db.write(ctx, func(t tx) error {
-		t.do(forgiveAttempts, bucket)
+		q, args := insertGuesses, []any{key, string(g.Tries), string(g.Browsers)}
+		if version > 0 {
+			q, args = updateGuesses, []any{key, version, string(g.Tries), string(g.Browsers)}
+		}
+		n, err := t.exec(q, args...)
+		if err == nil && n == 0 {
+			err = errOvertaken
+		}
+		if err != nil {
+			return err
+		}
+		record(t, a)
 		return nil
 	})
 }
+
+// accountGuesses is the key of guesses at an account's password (authn.AccountKey).
+func accountGuesses(id oauth.ID) []byte { return id[:] }

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/usher-id/usher/internal/oauth"
@@ -11,49 +10,13 @@ import (
 )
 
 var otherTests = map[string]func(*fixture){
-	"throttle":        testThrottle,
+	"guesses":         testGuesses,
+	"known browsers":  testKnownBrowsers,
 	"clock":           testClock,
 	"horizon":         testHorizon,
 	"mend sessions":   testMendFuture,
 	"mend devices":    testMendDevices,
 	"hung up callers": testCancelled,
-}
-
-func testThrottle(f *fixture) {
-	ctx := f.Context()
-	const bucket = 1
-	at := f.now
-	count := func(most float64) float64 {
-		f.Helper()
-		before, err := f.st.CountAttempt(ctx, bucket, 0.5, most, at)
-		f.must(err)
-		return math.Round(before*1000) / 1000
-	}
-	f.same("first", count(5), 0.0)
-	f.same("second", count(5), 1.0)
-	at = at.Add(time.Second)
-	f.same("after half an attempt leaked", count(5), 1.5)
-	at = at.Add(-time.Minute)
-	f.same("by a clock that is behind", count(5), 2.5)
-	at = at.Add(time.Minute)
-	f.same("the bucket's clock was not turned back", count(5), 3.5)
-	f.same("up to the most", count(5), 4.5)
-	f.same("and no further", count(5), 5.0)
-	at = at.Add(time.Hour)
-	f.same("it never leaks below nothing", count(5), 0.0)
-	f.must(f.st.ForgiveAttempts(ctx, bucket))
-	f.must(f.st.ForgiveAttempts(ctx, bucket))
-	f.same("forgiven", count(5), 0.0)
-	f.must(f.st.ForgiveAttempts(ctx, bucket))
-
-	right := at
-	at = right.Add(400 * 24 * time.Hour)
-	f.same("by a clock that is ahead", count(5), 0.0)
-	f.same("again", count(5), 1.0)
-	at = right
-	f.same("by a right clock, which does not know how much leaked", count(5), 2.0)
-	at = at.Add(2 * time.Second)
-	f.same("from then on it leaks", count(5), 2.0)
 }
 
 func testHorizon(f *fixture) {

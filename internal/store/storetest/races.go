@@ -25,7 +25,7 @@ var raceTests = map[string]func(*fixture){
 	"race: PutClient":                  racePutClient,
 	"race: AddKey":                     raceAddKey,
 	"race: ReplaceKeys":                raceReplaceKeys,
-	"race: CountAttempt":               raceCountAttempt,
+	"race: ChangeGuesses":              raceChangeGuesses,
 	"race: GrantConsent":               raceGrantConsent,
 	"race: RevokeToken":                raceRevokeToken,
 	"race: Purge":                      racePurge,
@@ -189,28 +189,6 @@ func raceStartSessionLock(f *fixture) {
 			f.want("session", f.sessionError(id), store.ErrNotFound)
 		}
 	}
-}
-
-func raceCountAttempt(f *fixture) {
-	const bucket, each = 2, 4
-	var mu sync.Mutex
-	seen := map[float64]bool{}
-	f.winners(race(racers, func(i int) error {
-		for range each {
-			before, err := f.st.CountAttempt(f.Context(), bucket, 1, 1e6, f.now)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			seen[before] = true
-			mu.Unlock()
-		}
-		return nil
-	}))
-	f.same("levels seen", len(seen), racers*each)
-	before, err := f.st.CountAttempt(f.Context(), bucket, 1, 1e6, f.now)
-	f.must(err)
-	f.same("level", before, float64(racers*each))
 }
 
 func raceGrantConsent(f *fixture) {
