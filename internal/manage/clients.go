@@ -164,12 +164,22 @@ func (m *Manager) changeClient(ctx context.Context, id string, change func(*oaut
 		if err := m.prepare(ctx, &before, &after, &settings); err != nil {
 			return err
 		}
+		m.stampShown(&before, &after)
 		if sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
 			return nil
 		}
 		return m.put(ctx, store.EventClientChanged, &before, &after, "changed")
 	})
 	return before, after, err
+}
+
+// stampShown notes that what users see when they consent changed: consents that do not say what was
+// shown count no more. after's stamp is never taken from outside.
+func (m *Manager) stampShown(before, after *oauth.Client) {
+	after.ShownSince = before.ShownSince
+	if before.Shown() != after.Shown() {
+		after.ShownSince = m.Now()
+	}
 }
 
 func cloneClient(c oauth.Client) oauth.Client {
@@ -185,7 +195,7 @@ func cloneClient(c oauth.Client) oauth.Client {
 
 // keepServers keeps what the server alone sets from being set by a form or a document (mass assignment).
 func keepServers(c, was *oauth.Client) {
-	c.RevokedBefore, c.Version = was.RevokedBefore, was.Version
+	c.RevokedBefore, c.Version, c.ShownSince = was.RevokedBefore, was.Version, was.ShownSince
 	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
 }

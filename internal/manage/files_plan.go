@@ -138,6 +138,9 @@ func (f *filePlanner) settle(part *clientPart, before *oauth.Client) oauth.Clien
 	if before != nil && after.Disabled && !before.Disabled {
 		after.RevokedBefore = f.m.Now() // as in changeClient
 	}
+	if before != nil {
+		f.m.stampShown(before, &after)
+	}
 	return after
 }
 

@@ -81,6 +81,7 @@ func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.C
 			return Invalid{{"scope", "the client has none of it: a client that registered may narrow itself, not widen"}}
 		}
 		nameRegistered(c)
+		c.Verified = before.Verified && c.Shown() == before.Shown() // as what the operator verified
 		r.Secret = ""
 		if lacksSecret(c) {
 			r.Secret, err = m.giveSecret(c)

@@ -42,6 +42,7 @@ func ReplaceSettings(c, by *oauth.Client) {
 	was := *c
 	*c = cloneClient(*by)
 	c.ID, c.Version, c.RevokedBefore = was.ID, was.Version, was.RevokedBefore
+	c.ShownSince = was.ShownSince
 	c.SecretHash, c.WrappedSecret = was.SecretHash, was.WrappedSecret
 	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy

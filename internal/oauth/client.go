@@ -111,6 +111,8 @@ type Client struct {
 	ClientRegistration
 
 	ConsentRequired bool `json:"consent_required,omitempty"`
+	// ShownSince is when what the consent page shows of the client last changed.
+	ShownSince time.Time `json:"shown_since,omitzero"`
 	// FramedInteraction lets pages of a client whose users must consent be framed: unsafe, by name.
 	FramedInteraction bool `json:"framed_interaction,omitempty"`
 	// TrialOrigin is one more allowed origin until TrialUntil: the admin pages', while an operator tries the client there.
@@ -206,7 +208,12 @@ type ClientRegistration struct {
 	// made the client.
 	RegistrationTokenHash []byte    `json:"registration_token_hash,omitempty"`
 	Registered            time.Time `json:"registered,omitzero"`
+	// Verified tells that an operator knows whose client it is, though it registered by itself.
+	Verified bool `json:"verified,omitempty"`
 }
+
+// Unverified tells whether the client registered by itself and no operator verified it.
+func (c *Client) Unverified() bool { return !c.Registered.IsZero() && !c.Verified }
 
 // Can tells whether the client has the capability.
 func (c *Client) Can(k Capability) bool { return slices.Contains(c.Capabilities, k) }
