@@ -94,7 +94,11 @@ func (m *Manager) create(ctx context.Context, c *oauth.Client) error {
 func (m *Manager) prepare(ctx context.Context, before, c *oauth.Client, settings *store.Snapshot) error {
 	settleAuthentication(c)
 	settleSubject(c)
-	if err := m.validateClient(c, &settings.Profile); err != nil {
+	var had []oauth.OriginPattern
+	if before != nil {
+		had = before.AllowedOrigins
+	}
+	if err := m.validateClient(c, &settings.Profile, had...); err != nil {
 		return err
 	}
 	if len(c.WrappedSecret) > 0 && (before == nil || !bytes.Equal(c.WrappedSecret, before.WrappedSecret)) {
@@ -187,6 +191,7 @@ func cloneClient(c oauth.Client) oauth.Client {
 	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
 	for _, list := range []*[]string{
 		&c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scope, &c.Audience, &c.Resources, &c.RequestURIs, &c.DefaultACR, &c.Contacts,
+		&c.ResponseTypes,
 	} {
 		*list = slices.Clone(*list)
 	}

@@ -80,6 +80,9 @@ func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.C
 		if len(c.Scope) == 0 && len(before.Scope) > 0 { // no scope of its own would be the profile's default
 			return Invalid{{"scope", "the client has none of it: a client that registered may narrow itself, not widen"}}
 		}
+		if err := narrowResponses(c, &before); err != nil {
+			return err
+		}
 		nameRegistered(c)
 		c.Verified = before.Verified && c.Shown() == before.Shown() // as what the operator verified
 		r.Secret = ""
@@ -106,6 +109,28 @@ func keepOperators(c, before *oauth.Client) {
 	if before.Can(oauth.CapIntrospection) {
 		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
 	}
+}
+
+// narrowResponses takes away the response types that the client was not registered for.
+func narrowResponses(c, before *oauth.Client) error {
+	had := oauth.MetadataOf(before).ResponseTypes
+	wanted := len(c.ResponseTypes)
+	c.ResponseTypes = slices.DeleteFunc(slices.Clone(c.ResponseTypes), func(t string) bool {
+		return !slices.Contains(had, t)
+	})
+	switch {
+	case len(c.ResponseTypes) > 0:
+		return nil
+	case wanted > 0: // an empty list would be all types of its capabilities
+		return Invalid{{"response_types",
+			"the client has none of them: a client that registered may narrow itself, not widen"}}
+	}
+	for _, t := range before.ResponseTypes { // those of the grant types that are left
+		if parsed, err := oauth.ParseResponseType(t); err == nil && c.Can(parsed.Capability()) {
+			c.ResponseTypes = append(c.ResponseTypes, t)
+		}
+	}
+	return nil
 }
 
 // roomFor is store.ErrTooMany where c registers by itself and there is no room for it. To count costs a read of all

@@ -21,7 +21,7 @@ const (
 )
 
 // validateClient reports everything that is wrong with a client.
-func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
+func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile, had ...oauth.OriginPattern) error {
 	var f faults
 	validateClientID(&f, c.ID)
 	validateName(&f, "name", c.Name)
@@ -29,8 +29,9 @@ func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
 		f.add("name", "give the client a name: users read it when they sign in")
 	}
 	validateCapabilities(&f, c)
-	m.validateOrigins(&f, c)
+	m.validateOrigins(&f, c, had)
 	validateRedirects(&f, c)
+	validateResponseTypes(&f, c)
 	validateURIs(&f, "post_logout_redirect_uris", c.PostLogoutRedirectURIs)
 	m.validateScope(&f, c, p)
 	m.validateAuthentication(&f, c)
@@ -101,9 +102,12 @@ var authenticated = map[oauth.Capability]string{
 	oauth.CapTokenExchange:     "RFC 8693 section 5",
 }
 
-func (m *Manager) validateOrigins(f *faults, c *oauth.Client) {
+func (m *Manager) validateOrigins(f *faults, c *oauth.Client, had []oauth.OriginPattern) {
 	limit(f, "allowed_origins", len(c.AllowedOrigins))
 	for _, o := range c.AllowedOrigins {
+		if o.CoversPublicSuffix() && slices.Contains(had, o) {
+			continue // from before usher refused them; Warnings names it
+		}
 		if _, err := oauth.ParseOriginPattern(string(o), m.InsecureAnyOrigin); err != nil {
 			f.add("allowed_origins", "%v", err)
 		}
@@ -192,4 +196,13 @@ func join[S ~string](values []S) string {
 		text[i] = string(v)
 	}
 	return strings.Join(text, ", ")
+}
+
+// validateResponseTypes accepts the response types in their usual spelling.
+func validateResponseTypes(f *faults, c *oauth.Client) {
+	for _, t := range c.ResponseTypes {
+		if parsed, err := oauth.ParseResponseType(t); err != nil || parsed.String() != t {
+			f.add("response_types", "%.50q is not one, as in code or code id_token", t)
+		}
+	}
 }

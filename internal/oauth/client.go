@@ -101,6 +101,8 @@ type Client struct {
 	AllowedOrigins         []OriginPattern `json:"allowed_origins,omitempty"`
 	RedirectURIs           []string        `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	// ResponseTypes are those that the client may use; all of its capabilities where empty.
+	ResponseTypes []string `json:"response_types,omitempty"`
 	// Scope is all that the client may ask for.
 	Scope []string `json:"scope,omitempty"`
 

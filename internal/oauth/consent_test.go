@@ -101,3 +101,47 @@ func TestConsentAddsUpForTheSameClientOnly(t *testing.T) {
 		t.Errorf("a row without a question replaced a consent: %+v", got)
 	}
 }
+
+func TestPatternsOverPublicSuffixes(t *testing.T) {
+	for pattern, wide := range map[string]bool{
+		"https://*.co.uk": true, "https://*.github.io": true, "https://*.github.io:8443": true,
+		"https://*.s3.amazonaws.com": true, "https://*.vercel.app": true, "https://*.kawasaki.jp": true,
+		"https://*.foo.kawasaki.jp": true, "https://*.xn--55qx5d.cn": true, "https://*.herokuapp.com": true,
+		"https://*.example.co.uk": false, "https://*.me.github.io": false, "https://*.example.com": false,
+		"https://*.city.kawasaki.jp": false, "https://*.corp.internal": false, "https://*.app.localhost": false,
+	} {
+		_, err := ParseOriginPattern(pattern, false)
+		if (err != nil) != wide || OriginPattern(pattern).CoversPublicSuffix() != wide {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+	if OriginPattern("https://github.io").CoversPublicSuffix() {
+		t.Error("an origin is no pattern")
+	}
+}
+
+func TestResponseTypesThatAClientIsLimitedTo(t *testing.T) {
+	p := Profile{Capabilities: Capabilities}
+	all := []Capability{CapCode, CapImplicit, CapHybrid}
+	for _, c := range []struct {
+		types   []string
+		has     []Capability
+		allowed []string
+	}{
+		{nil, all, []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}},
+		{[]string{"id_token"}, all, []string{"id_token"}},
+		{[]string{"code id_token"}, all, []string{"code id_token"}},
+		{[]string{"code", "id_token token"}, all, []string{"code", "id_token token"}},
+		{[]string{"id_token"}, []Capability{CapCode}, nil}, // the capability was taken away
+	} {
+		client := Client{Capabilities: c.has, ResponseTypes: c.types}
+		for _, list := range ResponseTypes {
+			for _, text := range list {
+				parsed, _ := ParseResponseType(text)
+				if parsed.String() != text || p.AllowsResponse(&client, parsed) != slices.Contains(c.allowed, text) {
+					t.Errorf("limited to %q: %s", c.types, text)
+				}
+			}
+		}
+	}
+}

@@ -186,3 +186,29 @@ func (w *world) apply(text string) {
 	w.must(err)
 	w.changed(w.manager.Apply(context.Background(), plan))
 }
+
+// TestARegisteredClientHasTheResponseTypesThatItAskedFor, and no others of the same capability.
+func TestARegisteredClientHasTheResponseTypesThatItAskedFor(t *testing.T) {
+	w := newOAuthWorld(t)
+	w.policy(func(p *oauth.Profile) { p.RegistrationCapabilities = oauth.Capabilities })
+	for _, c := range []struct{ registered, refused, taken string }{
+		{`"id_token"`, "id_token token", "id_token"},
+		{`"token id_token"`, "id_token", "token id_token"},
+		{`"code id_token"`, "code token", "id_token code"},
+		{`"code id_token"`, "code id_token token", "code id_token"},
+		{`"code"`, "id_token", "code"},
+		{`"code","code token"`, "code id_token", "code token"},
+	} {
+		a := w.registers(`{"redirect_uris":["` + callback + `"],"scope":"openid","response_types":[` + c.registered + `]}`)
+		id := a["client_id"].(string)
+		b := w.browser()
+		request := []string{"scope", "openid", "response_type", c.refused, "code_challenge", "", "code_challenge_method", ""}
+		b.open(authorization(id, request...)).wantRefused(oauth.UnauthorizedClient)
+		request[3] = c.taken
+		b.authorize(authorization(id, request...)).wantText(`data-page="consent"`)
+		// A replacement does not widen it either.
+		p := w.send("PUT", a["registration_client_uri"].(string), a["registration_access_token"].(string),
+			`{"client_id":"`+id+`","redirect_uris":["`+callback+`"],"scope":"openid","response_types":["`+c.refused+`"]}`)
+		p.wantCode(http.StatusBadRequest, oauth.InvalidClientMetadata)
+	}
+}

@@ -1,0 +1,27 @@
+package manage
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/usher-id/usher/internal/oauth"
+)
+
+// TestStoredPatternOverAPublicSuffix: it cannot be added, one from before stays and is warned of.
+func TestStoredPatternOverAPublicSuffix(t *testing.T) {
+	m, profile := &Manager{}, oauth.DefaultProfile()
+	c := oauth.Client{ID: "app", Name: "App", Capabilities: []oauth.Capability{oauth.CapAssistedToken},
+		AllowedOrigins: []oauth.OriginPattern{"https://*.github.io"}}
+	if err := m.validateClient(&c, &profile); err == nil || !strings.Contains(err.Error(), "anybody can register") {
+		t.Errorf("a new one: %v", err)
+	}
+	if err := m.validateClient(&c, &profile, "https://*.github.io"); err != nil {
+		t.Errorf("one from before: %v", err)
+	}
+	if err := m.validateClient(&c, &profile, "https://*.co.uk"); err == nil {
+		t.Error("another one is taken for it")
+	}
+	if w := strings.Join(Warnings(&c), "\n"); !strings.Contains(w, "anybody can register a host") {
+		t.Errorf("warnings %q", w)
+	}
+}
