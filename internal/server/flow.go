@@ -353,8 +353,8 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, v, err)
 		return
 	}
-	agreed := r.PostForm.Get("decision") == "allow" && v.flow.Shown == v.shown() &&
-		st != nil && r.PostForm.Get("user") == st.Account.ID.String()
+	agreed := r.PostForm.Get("decision") == "allow" &&
+		st != nil && r.PostForm.Get("user") == st.Account.ID.String() && v.flow.Shown == v.shown()
 	if agreed && s.nextStep(v, st) == oauth.StepConsent {
 		if st, err = s.recordConsent(r, v, st); err != nil {
 			s.answerError(w, v, err)
