@@ -169,7 +169,8 @@ func (m *Manager) changeClient(ctx context.Context, id string, change func(*oaut
 			return err
 		}
 		m.stampShown(&before, &after)
-		if sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
+		sameToken := bytes.Equal(before.RegistrationTokenHash, after.RegistrationTokenHash)
+		if sameToken && sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
 			return nil
 		}
 		return m.put(ctx, store.EventClientChanged, &before, &after, "changed")
@@ -201,7 +202,7 @@ func cloneClient(c oauth.Client) oauth.Client {
 // keepServers keeps what the server alone sets from being set by a form or a document (mass assignment).
 func keepServers(c, was *oauth.Client) {
 	c.RevokedBefore, c.Version, c.ShownSince = was.RevokedBefore, was.Version, was.ShownSince
-	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
+	c.ManagementToken, c.Registered = was.ManagementToken, was.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
 }
 

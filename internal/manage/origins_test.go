@@ -25,3 +25,20 @@ func TestStoredPatternOverAPublicSuffix(t *testing.T) {
 		t.Errorf("warnings %q", w)
 	}
 }
+
+func TestPatternsOverPublicSuffixes(t *testing.T) {
+	for pattern, wide := range map[string]bool{
+		"https://*.co.uk": true, "https://*.github.io": true, "https://*.github.io:8443": true,
+		"https://*.s3.amazonaws.com": true, "https://*.vercel.app": true, "https://*.kawasaki.jp": true,
+		"https://*.foo.kawasaki.jp": true, "https://*.xn--55qx5d.cn": true, "https://*.herokuapp.com": true,
+		"https://*.example.co.uk": false, "https://*.me.github.io": false, "https://*.example.com": false,
+		"https://*.city.kawasaki.jp": false, "https://*.corp.internal": false, "https://*.app.localhost": false,
+	} {
+		if coversPublicSuffix(oauth.OriginPattern(pattern)) != wide {
+			t.Errorf("%s: want %v", pattern, wide)
+		}
+	}
+	if coversPublicSuffix("https://github.io") || coversPublicSuffix("*") {
+		t.Error("an origin is no pattern")
+	}
+}

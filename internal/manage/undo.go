@@ -14,7 +14,7 @@ import (
 
 // notUndone are fields that a change makes and no undoing takes back: what was ended stays ended, and whether a client is
 // confidential follows from its settings and its secret.
-var notUndone = []string{"revoked_before", "confidential", "shown_since"}
+var notUndone = []string{"revoked_before", "confidential"}
 
 // Undo gives every field that the change changed the value from before, as a change of its own. A *Conflict where one of
 // these fields was changed since. What was removed comes back without its secret; what was made is removed.

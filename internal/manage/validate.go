@@ -102,19 +102,6 @@ var authenticated = map[oauth.Capability]string{
 	oauth.CapTokenExchange:     "RFC 8693 section 5",
 }
 
-func (m *Manager) validateOrigins(f *faults, c *oauth.Client, had []oauth.OriginPattern) {
-	limit(f, "allowed_origins", len(c.AllowedOrigins))
-	for _, o := range c.AllowedOrigins {
-		if o.CoversPublicSuffix() && slices.Contains(had, o) {
-			continue // from before usher refused them; Warnings names it
-		}
-		if _, err := oauth.ParseOriginPattern(string(o), m.InsecureAnyOrigin); err != nil {
-			f.add("allowed_origins", "%v", err)
-		}
-	}
-	unique(f, "allowed_origins", c.AllowedOrigins)
-}
-
 func validateURIs(f *faults, field string, uris []string) {
 	limit(f, field, len(uris))
 	for _, uri := range uris {

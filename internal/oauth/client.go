@@ -206,10 +206,9 @@ type ClientRegistration struct {
 	ApplicationType string `json:"application_type,omitempty"`
 	// SectorIdentifierURI listed the redirect URIs when the client registered (OpenID Connect Registration §5).
 	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
-	// RegistrationTokenHash is the SHA-256 of the registration access token (RFC 7592 §3); empty where an operator
-	// made the client.
-	RegistrationTokenHash []byte    `json:"registration_token_hash,omitempty"`
-	Registered            time.Time `json:"registered,omitzero"`
+	// ManagementToken is empty where an operator made the client.
+	ManagementToken
+	Registered time.Time `json:"registered,omitzero"`
 	// Verified tells that an operator knows whose client it is, though it registered by itself.
 	Verified bool `json:"verified,omitempty"`
 }

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
 // OriginPattern is an allowed origin as configured: a serialised origin (RFC 6454 §6.2), or one whose
@@ -50,9 +48,6 @@ func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {
 			return "", fmt.Errorf("%q is too wide: a pattern needs at least two labels after the star", s)
 		}
 		host = scheme + "://x." + rest
-		if !insecure && coversPublicSuffix(hostOf(rest)) {
-			return "", fmt.Errorf("%q is too wide: anybody can register names under %s; list the origins, or use a pattern below a domain of your own", s, hostOf(rest))
-		}
 	}
 	canonical, err := canonicalOrigin(host)
 	if err != nil {
@@ -72,25 +67,6 @@ func ParseOriginPattern(s string, insecure bool) (OriginPattern, error) {
 		return "", fmt.Errorf("%q: a pattern needs https and a host name", s)
 	}
 	return OriginPattern(s), nil
-}
-
-// CoversPublicSuffix tells whether the pattern stands for hosts of different owners.
-func (p OriginPattern) CoversPublicSuffix() bool {
-	_, rest, found := strings.Cut(string(p), "://*.")
-	return found && coversPublicSuffix(hostOf(rest))
-}
-
-// coversPublicSuffix tells whether anybody can register a name under the host, or under each name that
-// is one label below it (publicsuffix.org, its private section included).
-func coversPublicSuffix(host string) bool {
-	host = strings.ToLower(host)
-	for _, name := range []string{host, "x." + host} {
-		suffix, icann := publicsuffix.PublicSuffix(name)
-		if suffix == name && (icann || strings.Contains(suffix, ".")) {
-			return true
-		}
-	}
-	return false
 }
 
 func hostOf(hostport string) string {

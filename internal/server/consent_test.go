@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestARegisteredClientThatChangesAsksAgain(t *testing.T) {
 // TestOperatorsChangesAskAgain: the same holds for ChangeClient, which the pages, API, CLI and undo use, and for a
 // file; also where version 0.1.0 wrote the consent.
 func TestOperatorsChangesAskAgain(t *testing.T) {
-	file := "clients:\n  - id: foreign\n    name: From a file\n    capabilities: [assisted_token]\n" +
+	file := "usher: 1\nclients:\n  - id: foreign\n    name: From a file\n    capabilities: [assisted_token]\n" +
 		"    allowed_origins: [\"" + appOrigin + "\"]\n    scope: [openid, read]\n    consent_required: true\n"
 	for _, old := range []bool{false, true} {
 		w := newWorld(t)
@@ -190,7 +191,9 @@ func (w *world) apply(text string) {
 // TestARegisteredClientHasTheResponseTypesThatItAskedFor, and no others of the same capability.
 func TestARegisteredClientHasTheResponseTypesThatItAskedFor(t *testing.T) {
 	w := newOAuthWorld(t)
-	w.policy(func(p *oauth.Profile) { p.RegistrationCapabilities = oauth.Capabilities })
+	w.policy(func(p *oauth.Profile) {
+		p.RegistrationCapabilities = []oauth.Capability{oauth.CapCode, oauth.CapImplicit, oauth.CapHybrid}
+	})
 	for _, c := range []struct{ registered, refused, taken string }{
 		{`"id_token"`, "id_token token", "id_token"},
 		{`"token id_token"`, "id_token", "token id_token"},
@@ -210,5 +213,66 @@ func TestARegisteredClientHasTheResponseTypesThatItAskedFor(t *testing.T) {
 		p := w.send("PUT", a["registration_client_uri"].(string), a["registration_access_token"].(string),
 			`{"client_id":"`+id+`","redirect_uris":["`+callback+`"],"scope":"openid","response_types":["`+c.refused+`"]}`)
 		p.wantCode(http.StatusBadRequest, oauth.InvalidClientMetadata)
+	}
+}
+
+// TestRegistrationTokensRotate: each answer brings the next token. The one before is good until that is used.
+func TestRegistrationTokensRotate(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	id, address := a["client_id"].(string), a["registration_client_uri"].(string)
+	body := `{"client_id":"` + id + `","redirect_uris":["https://rp.example/cb"],"scope":"openid"}`
+	use := func(method, token string) string {
+		t.Helper()
+		p := w.send(method, address, token, map[string]string{"PUT": body}[method])
+		p.wantStatus(http.StatusOK)
+		next := p.object()["registration_access_token"].(string)
+		if next == token || len(next) != 43 {
+			t.Fatalf("%s answers with the token %q", method, next)
+		}
+		return next
+	}
+	ended := func(token string) {
+		t.Helper()
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			w.send(method, address, token, map[string]string{"PUT": body}[method]).
+				wantCode(http.StatusUnauthorized, oauth.InvalidToken)
+		}
+	}
+	first := a["registration_access_token"].(string)
+	lost := use("GET", first)
+	second := use("PUT", first)
+	ended(lost)
+	third := use("PUT", second)
+	ended(first)
+	fourth := use("GET", third)
+	ended(second)
+	w.clock.pass(oauth.RegistrationTokenLifetime)
+	ended(third)
+	ended(fourth)
+}
+
+// TestRegistrationTokenRacers: of many uses of one token at once, the client ends with a token that works.
+func TestRegistrationTokenRacers(t *testing.T) {
+	w := newWorld(t)
+	a := w.registers(goodRegistration)
+	address, own := a["registration_client_uri"].(string), a["registration_access_token"].(string)
+	answers := make([]page, 4)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() { answers[i] = w.send("GET", address, own, "") })
+	}
+	all.Wait()
+	good := 0
+	for _, p := range answers {
+		if p.status != http.StatusOK {
+			continue
+		}
+		if w.send("GET", address, p.object()["registration_access_token"].(string), "").status == http.StatusOK {
+			good++
+		}
+	}
+	if good != 1 {
+		t.Errorf("%d of the tokens that were given out at once are good", good)
 	}
 }

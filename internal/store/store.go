@@ -82,6 +82,8 @@ type Snapshot struct {
 	Clients  []oauth.Client
 	Keys     []token.WrappedKey
 	Horizon  token.Horizon
+	// Upgraded is when registration access tokens got an expiry.
+	Upgraded time.Time
 }
 
 // Pulse is what a node looks at once a second, in one query: whether its snapshot is out of date, until when
