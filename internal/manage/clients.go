@@ -170,7 +170,8 @@ func (m *Manager) changeClient(ctx context.Context, id string, change func(*oaut
 		}
 		m.stampShown(&before, &after)
 		sameToken := bytes.Equal(before.RegistrationTokenHash, after.RegistrationTokenHash)
-		if sameToken && sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
+		sameSettings := bytes.Equal(clientDocument(&before), clientDocument(&after))
+		if sameSettings && sameToken && sameSecret(&before, &after) {
 			return nil
 		}
 		return m.put(ctx, store.EventClientChanged, &before, &after, "changed")

@@ -9,9 +9,9 @@ import (
 	"github.com/usher-id/usher/internal/oauth"
 )
 
-// coversPublicSuffix tells whether an origin pattern stands for hosts of different owners: anybody can
-// register a name under its domain, or under each name that is one label below it (publicsuffix.org,
-// its private section included).
+// coversPublicSuffix tells whether an origin pattern stands for hosts of different owners: anybody
+// can register a name under its domain, or under each name that is one label below it
+// (publicsuffix.org, its private section included).
 func coversPublicSuffix(p oauth.OriginPattern) bool {
 	_, rest, found := strings.Cut(string(p), "://*.")
 	if !found {

@@ -73,8 +73,11 @@ func nameRegistered(c *oauth.Client) {
 // ReplaceRegistered replaces all metadata of a client that registered by itself (RFC 7592 §2.2). What is no metadata
 // stays: its secret where the new metadata needs one, and what an operator set. That its users need not be asked does not:
 // the operator said so of what it was before.
-// accessToken is the registration access token; ErrRegistrationToken where that is not good any more.
-func (m *Manager) ReplaceRegistered(ctx context.Context, id, accessToken string, want oauth.Client) (r Registered, err error) {
+// accessToken is the registration access token; ErrRegistrationToken where that is not good any
+// more.
+func (m *Manager) ReplaceRegistered(
+	ctx context.Context, id, accessToken string, want oauth.Client,
+) (r Registered, err error) {
 	settings, err := m.settings(ctx)
 	if err != nil {
 		return r, err
@@ -120,11 +123,14 @@ func keepOperators(c, before *oauth.Client) {
 	}
 }
 
-// ErrRegistrationToken is that of a registration access token that is none of the client's, or ended.
+// ErrRegistrationToken: the registration access token is not this client's, or has expired.
 var ErrRegistrationToken = errors.New("not a registration access token of this client")
 
-// ReadRegistered is a client as it reads itself (RFC 7592 §2.1), with its next registration access token.
-func (m *Manager) ReadRegistered(ctx context.Context, id, accessToken string) (r Registered, err error) {
+// ReadRegistered is a client as it reads itself (RFC 7592 §2.1), with its next registration access
+// token; errors as of ReplaceRegistered.
+func (m *Manager) ReadRegistered(
+	ctx context.Context, id, accessToken string,
+) (r Registered, err error) {
 	settings, err := m.settings(ctx)
 	if err != nil {
 		return r, err
@@ -150,8 +156,10 @@ func (m *Manager) ReadRegistered(ctx context.Context, id, accessToken string) (r
 	return r, err
 }
 
-// renewToken gives c the next registration access token, where the one that was used is the client's.
-func (m *Manager) renewToken(c, before *oauth.Client, used string, upgraded time.Time) (next string, err error) {
+// renewToken gives c the next registration access token, where the used one is the client's.
+func (m *Manager) renewToken(
+	c, before *oauth.Client, used string, upgraded time.Time,
+) (next string, err error) {
 	next, hash, err := m.newSecret()
 	if err != nil {
 		return "", err

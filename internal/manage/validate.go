@@ -20,8 +20,10 @@ const (
 	maxAuthAge         = 365 * 24 * 60 * 60
 )
 
-// validateClient reports everything that is wrong with a client.
-func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile, had ...oauth.OriginPattern) error {
+// validateClient reports everything that is wrong with a client. had are the stored origins.
+func (m *Manager) validateClient(
+	c *oauth.Client, p *oauth.Profile, had ...oauth.OriginPattern,
+) error {
 	var f faults
 	validateClientID(&f, c.ID)
 	validateName(&f, "name", c.Name)

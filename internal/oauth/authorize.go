@@ -193,8 +193,8 @@ func (r *Redirection) ParseAnswer(q url.Values) *Error {
 func ParseAuthorization(q url.Values, r *Redirection, c *Client, p *Profile) (AuthenticationRequest, *Error) {
 	if !p.AllowsResponse(c, r.Type) {
 		return AuthenticationRequest{}, Errorf(UnauthorizedClient,
-			"This response_type needs the capability %s, of the client %s and of the token service profile, "+
-				"and to be among the client's response types.", r.Type.Capability(), c.ID)
+			"This response_type needs the capability %s, of the client %s and of the token service profile"+
+				", and to be among the client's response types.", r.Type.Capability(), c.ID)
 	}
 	request, err := parseAuthentication(q)
 	if err != nil {

@@ -36,8 +36,8 @@ func (c *Consent) Agrees(client *Client, scope []string) bool {
 	return c.Covers(scope) && c.saw(client.Shown(), client.ShownSince)
 }
 
-// saw tells whether the user saw a client that looks like shown, which it does since then. A consent
-// that does not say what was shown counts until the client changes.
+// saw tells whether the user saw a client that looks like shown, which it does since then. A
+// consent that does not say what was shown counts until the client changes.
 func (c *Consent) saw(shown string, since time.Time) bool {
 	if c.Shown == "" {
 		return !c.Updated.Before(since)

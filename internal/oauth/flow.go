@@ -112,10 +112,11 @@ func needsSelection(f *Flow, st *Standing) bool {
 }
 
 func needsConsent(f *Flow, st *Standing, scope []string, c *Client) bool {
-	if !f.Request.Prompt.Consent && !c.ConsentRequired {
+	prompt := f.Request.Prompt.Consent
+	if !prompt && !c.ConsentRequired {
 		return false
 	}
-	return !st.Consent.Agrees(c, scope) || f.Request.Prompt.Consent && st.Consent.Updated.Before(f.Started)
+	return !st.Consent.Agrees(c, scope) || prompt && st.Consent.Updated.Before(f.Started)
 }
 
 // MayBeFramed tells whether the interactive pages of a client may show in a frame of the app. A client

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// RegistrationTokenLifetime is how long a registration access token is good unless it is used: each use
-// brings a new one.
+// RegistrationTokenLifetime is how long a registration access token is good unless it is used: each
+// use brings a new one.
 const RegistrationTokenLifetime = 90 * 24 * time.Hour
 
-// ManagementToken is what the server keeps of a client's registration access token (RFC 7592 §3): the
-// SHA-256 of the newest one, and of the one before, which is good until the newest is used, since an
-// answer may be lost. Version 0.1.0 knows the newest alone, without expiry.
+// ManagementToken is what the server keeps of a client's registration access token (RFC 7592 §3):
+// the SHA-256 of the newest one, and of the one before, which is good until the newest is used,
+// since an answer may be lost. Version 0.1.0 knows the newest alone, without expiry.
 type ManagementToken struct {
 	RegistrationTokenHash    []byte    `json:"registration_token_hash,omitempty"`
 	RegistrationTokenExpires time.Time `json:"registration_token_expires,omitzero"`
@@ -19,8 +19,8 @@ type ManagementToken struct {
 	PreviousTokenExpires     time.Time `json:"previous_registration_token_expires,omitzero"`
 }
 
-// expiry is when the token with the hash ends; the zero time where it is none of the client's. began is
-// when the lifetime of a token without an expiry began.
+// expiry is when the token with the hash ends; the zero time where it is none of the client's.
+// began is when the lifetime of a token without an expiry began.
 func (t *ManagementToken) expiry(hash []byte, began time.Time) time.Time {
 	same := func(own []byte) bool { return len(own) > 0 && subtle.ConstantTimeCompare(own, hash) == 1 }
 	newest, previous := same(t.RegistrationTokenHash), same(t.PreviousTokenHash)
@@ -35,10 +35,12 @@ func (t *ManagementToken) expiry(hash []byte, began time.Time) time.Time {
 	return time.Time{}
 }
 
-// Renewed is what is kept once the token with the hash was used and the answer brings the next one; ok
-// is false where the used one is none of the client's, or expired. One that is used again and again
-// keeps its own expiry.
-func (t ManagementToken) Renewed(used, next []byte, began, now time.Time) (renewed ManagementToken, ok bool) {
+// Renewed is what is kept once the token with the hash was used and the answer brings the next one;
+// ok is false where the used one is none of the client's, or expired. One that is used again and
+// again keeps its own expiry.
+func (t ManagementToken) Renewed(
+	used, next []byte, began, now time.Time,
+) (renewed ManagementToken, ok bool) {
 	expires := t.expiry(used, began)
 	if !now.Before(expires) {
 		return t, false

@@ -334,8 +334,8 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request, v *visit, descript
 	s.answerError(w, v, oauth.Errorf(oauth.AccessDenied, "%s", description))
 }
 
-// consent takes the user's decision. It counts only if the user who saw the question is still signed in,
-// the client looks as it did on that page, and the flow is at that step.
+// consent takes the user's decision. It counts only if the user who saw the question is still
+// signed in, the client looks as it did on that page, and the flow is at that step.
 func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	v, err := s.resume(w, r)
 	if err != nil {

@@ -121,8 +121,9 @@ func (s *Server) delegate(r *http.Request, v *visit, st *oauth.Standing, now tim
 	return &made, nil
 }
 
-// consentOffline makes the row that an offline family belongs to, where the client's users are not asked.
-// They saw no page, so the row agrees to nothing: once the client needs consent, they are asked.
+// consentOffline makes the row that an offline family belongs to, where the client's users are not
+// asked. They saw no page, so the row agrees to nothing: once the client needs consent, they are
+// asked.
 func (s *Server) consentOffline(r *http.Request, v *visit, st *oauth.Standing) *oauth.Error {
 	if st.Consent != nil || !slices.Contains(v.scope, oauth.ScopeOfflineAccess) {
 		return nil

@@ -114,7 +114,8 @@ func (s *Server) registeredClient(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		c = &oauth.Client{}
 	}
-	// A client that an operator made has no hash, which nothing equals. What follows judges once more, atomically.
+	// A client that an operator made has no hash, which nothing equals. GET and PUT judge once more,
+	// atomically.
 	began := manage.TokenBegan(c, s.current.Load().upgraded)
 	if !c.Opens(manage.HashSecret(text), began, s.Now()) {
 		refuseRegistration(w, s, oauth.Errorf(oauth.InvalidToken, "There is no such client, or this is not its registration access token."))
@@ -250,7 +251,8 @@ func registrationFault(err error) *oauth.Error {
 	case errors.Is(err, store.ErrNotFound):
 		return oauth.Errorf(oauth.InvalidToken, "The client is not there any more.")
 	case errors.Is(err, manage.ErrRegistrationToken):
-		return oauth.Errorf(oauth.InvalidToken, "This registration access token has expired or was replaced.")
+		return oauth.Errorf(oauth.InvalidToken,
+			"This registration access token has expired or was replaced.")
 	case errors.As(err, &managed):
 		return oauth.Errorf(oauth.AccessDenied, "An operator manages this client now: it cannot change itself any more.").Because(err)
 	case !errors.As(err, &invalid):

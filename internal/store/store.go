@@ -325,8 +325,8 @@ type Grants interface {
 	Consents(ctx context.Context, accountID oauth.ID) ([]oauth.Consent, error)
 	// EndDelegation ends what a client was given within one session.
 	EndDelegation(ctx context.Context, id oauth.ID, a Audit) error
-	// GrantConsent records what the user agreed to: Consent.With of what is stored and c, with since. ErrEnded
-	// where account or client are not there, locked or disabled.
+	// GrantConsent records what the user agreed to: Consent.With of what is stored and c, with since.
+	// ErrEnded where account or client are not there, locked or disabled.
 	GrantConsent(ctx context.Context, c oauth.Consent, since time.Time, a Audit) error
 	// WithdrawConsent removes the consent and every delegation and family of the account and client.
 	WithdrawConsent(ctx context.Context, accountID oauth.ID, clientID string, a Audit) error

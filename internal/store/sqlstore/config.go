@@ -15,9 +15,10 @@ import (
 
 var (
 	selectRevision = sql(`SELECT revision FROM config WHERE id = 1`)
-	selectProfile  = sql(`SELECT revision, profile, profile_version, upgraded FROM config WHERE id = 1`)
-	selectClients  = sql(`SELECT doc, version FROM client ORDER BY id`)
-	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped, epoch FROM wrapped_key ORDER BY activates, id`)
+	selectProfile  = sql(`SELECT revision, profile, profile_version, upgraded
+		FROM config WHERE id = 1`)
+	selectClients = sql(`SELECT doc, version FROM client ORDER BY id`)
+	selectKeys    = sql(`SELECT id, purpose, alg, created, activates, wrapped, epoch FROM wrapped_key ORDER BY activates, id`)
 
 	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one. recordRevision follows it.
 	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)

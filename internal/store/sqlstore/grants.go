@@ -115,7 +115,9 @@ func (s *Store) EndDelegation(ctx context.Context, id oauth.ID, a store.Audit) e
 }
 
 // GrantConsent records what the user agreed to.
-func (s *Store) GrantConsent(ctx context.Context, c oauth.Consent, since time.Time, a store.Audit) error {
+func (s *Store) GrantConsent(
+	ctx context.Context, c oauth.Consent, since time.Time, a store.Audit,
+) error {
 	return s.db.write(ctx, func(t tx) error {
 		for range insertOrFind {
 			n, err := t.exec(insertConsent, consentArgs(c)...)
@@ -145,11 +147,12 @@ func consentArgs(c oauth.Consent) []any {
 	return []any{c.AccountID[:], c.ClientID, words(c.Scope), millis(c.Updated), c.Shown}
 }
 
-// consentAt reads client_id, scope, updated and shown, which begin at the given column. shown is NULL
-// where version 0.1.0 wrote the consent.
+// consentAt reads client_id, scope, updated and shown, which begin at the given column. shown is
+// NULL where version 0.1.0 wrote the consent.
 func consentAt(r row, first int, account oauth.ID) *oauth.Consent {
 	c := &oauth.Consent{
-		AccountID: account, ClientID: r.text(first), Scope: wordsAt(r, first+1), Updated: timeAt(r, first+2),
+		AccountID: account, ClientID: r.text(first), Scope: wordsAt(r, first+1),
+		Updated: timeAt(r, first+2),
 	}
 	if !r.null(first + 3) {
 		c.Shown = r.text(first + 3)

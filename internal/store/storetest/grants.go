@@ -95,7 +95,8 @@ func testConsent(f *fixture) {
 	c := f.client()
 	s := f.session(f.account())
 	grant := func(updated time.Time, scope ...string) error {
-		return f.st.GrantConsent(ctx, oauth.Consent{AccountID: s.AccountID, ClientID: c.ID, Scope: scope, Updated: updated}, time.Time{}, store.Audit{})
+		given := oauth.Consent{AccountID: s.AccountID, ClientID: c.ID, Scope: scope, Updated: updated}
+		return f.st.GrantConsent(ctx, given, time.Time{}, store.Audit{})
 	}
 	f.must(grant(f.now, "read"))
 	f.must(grant(f.now.Add(time.Minute), "write", "read"))
