@@ -58,7 +58,13 @@ func (f *clientFlags) basics() {
 		return fs.String(name, "", "all the scope that the client may ask for, separated by spaces")
 	}, func(c *oauth.Client, v string) error { c.Scope = strings.Fields(v); return nil })
 	boolFlag(f, "consent", "ask users to agree: for clients of somebody else", func(c *oauth.Client) *bool { return &c.ConsentRequired })
+	boolFlag(f, "verified",
+		"you know whose client it is: the consent page does not mark it, though it registered by itself",
+		func(c *oauth.Client) *bool { return &c.Verified })
 	boolFlag(f, "framed-interaction", "UNSAFE: let the consent pages of this client be framed", func(c *oauth.Client) *bool { return &c.FramedInteraction })
+	listFlag(f, "response-type",
+		"the only response `type` that it may use (repeatable; where none is given: all of its flows)",
+		func(c *oauth.Client) *[]string { return &c.ResponseTypes })
 	textFlag(f, "initiate-login-uri", "`URI` where a sign-in that somebody else begins is sent to", func(c *oauth.Client) *string { return &c.InitiateLoginURI })
 }
 

@@ -72,6 +72,7 @@ func showClient(w io.Writer, c *oauth.Client) error {
 		{"capabilities", words(c.Capabilities)}, {"allowed origins", words(c.AllowedOrigins)},
 		{"redirect URIs", words(c.RedirectURIs)}, {"post-logout redirect URIs", words(c.PostLogoutRedirectURIs)},
 		{"scope", words(c.Scope)}, {"consent required", yes(c.ConsentRequired)}, {"framed interaction", yes(c.FramedInteraction)},
+		{"verified", verifiedOf(c)}, {"response types", strings.Join(c.ResponseTypes, ", ")},
 		{"initiate login URI", c.InitiateLoginURI},
 		{"authenticates by", string(c.AuthMethod)}, {"public keys", keysOf(c)}, {"certificate", c.TLSSubjectDN + c.TLSSANDNS},
 		{"access token format", string(c.AccessTokenFormat)}, {"access token lifetime", seconds(c.AccessTokenSeconds)},
@@ -87,6 +88,14 @@ func showClient(w io.Writer, c *oauth.Client) error {
 		return err
 	}
 	return warn(w, c)
+}
+
+// verifiedOf is empty for a client that an operator made.
+func verifiedOf(c *oauth.Client) string {
+	if c.Registered.IsZero() {
+		return ""
+	}
+	return yes(c.Verified)
 }
 
 func trialOf(c *oauth.Client) string {

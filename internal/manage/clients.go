@@ -94,7 +94,11 @@ func (m *Manager) create(ctx context.Context, c *oauth.Client) error {
 func (m *Manager) prepare(ctx context.Context, before, c *oauth.Client, settings *store.Snapshot) error {
 	settleAuthentication(c)
 	settleSubject(c)
-	if err := m.validateClient(c, &settings.Profile); err != nil {
+	var had []oauth.OriginPattern
+	if before != nil {
+		had = before.AllowedOrigins
+	}
+	if err := m.validateClient(c, &settings.Profile, had...); err != nil {
 		return err
 	}
 	if len(c.WrappedSecret) > 0 && (before == nil || !bytes.Equal(c.WrappedSecret, before.WrappedSecret)) {
@@ -164,7 +168,10 @@ func (m *Manager) changeClient(ctx context.Context, id string, change func(*oaut
 		if err := m.prepare(ctx, &before, &after, &settings); err != nil {
 			return err
 		}
-		if sameSecret(&before, &after) && bytes.Equal(clientDocument(&before), clientDocument(&after)) {
+		m.stampShown(&before, &after)
+		sameToken := bytes.Equal(before.RegistrationTokenHash, after.RegistrationTokenHash)
+		sameSettings := bytes.Equal(clientDocument(&before), clientDocument(&after))
+		if sameSettings && sameToken && sameSecret(&before, &after) {
 			return nil
 		}
 		return m.put(ctx, store.EventClientChanged, &before, &after, "changed")
@@ -172,11 +179,21 @@ func (m *Manager) changeClient(ctx context.Context, id string, change func(*oaut
 	return before, after, err
 }
 
+// stampShown notes that what users see when they consent changed: consents that do not say what was
+// shown count no more. after's stamp is never taken from outside.
+func (m *Manager) stampShown(before, after *oauth.Client) {
+	after.ShownSince = before.ShownSince
+	if before.Shown() != after.Shown() {
+		after.ShownSince = m.Now()
+	}
+}
+
 func cloneClient(c oauth.Client) oauth.Client {
 	c.Capabilities = slices.Clone(c.Capabilities)
 	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
 	for _, list := range []*[]string{
 		&c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scope, &c.Audience, &c.Resources, &c.RequestURIs, &c.DefaultACR, &c.Contacts,
+		&c.ResponseTypes,
 	} {
 		*list = slices.Clone(*list)
 	}
@@ -185,8 +202,8 @@ func cloneClient(c oauth.Client) oauth.Client {
 
 // keepServers keeps what the server alone sets from being set by a form or a document (mass assignment).
 func keepServers(c, was *oauth.Client) {
-	c.RevokedBefore, c.Version = was.RevokedBefore, was.Version
-	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
+	c.RevokedBefore, c.Version, c.ShownSince = was.RevokedBefore, was.Version, was.ShownSince
+	c.ManagementToken, c.Registered = was.ManagementToken, was.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
 }
 

@@ -14,7 +14,7 @@ import (
 // What a file never holds: what the server keeps by itself, and what secrets are checked by. Fields that are times or bytes are
 // never in it either.
 var (
-	notInClientFile  = []string{"trial_origin", "managed_by", "version"}
+	notInClientFile  = []string{"trial_origin", "managed_by", "version", "verified"}
 	notInProfileFile = []string{"managed_by", "version"}
 )
 

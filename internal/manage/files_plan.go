@@ -108,7 +108,7 @@ func (f *filePlanner) planClient(part *clientPart) {
 	if before != nil {
 		f.owned(&part.part, "the client", before.ManagedBy, changes)
 	}
-	f.validateClient(part, &after, changes)
+	f.validateClient(part, before, &after, changes)
 	if changes {
 		f.plan.change(before, &after, differences)
 	}
@@ -138,17 +138,24 @@ func (f *filePlanner) settle(part *clientPart, before *oauth.Client) oauth.Clien
 	if before != nil && after.Disabled && !before.Disabled {
 		after.RevokedBefore = f.m.Now() // as in changeClient
 	}
+	if before != nil {
+		f.m.stampShown(before, &after)
+	}
 	return after
 }
 
 // validateClient judges a client that the file changes. One that stays as it is was judged when it was stored; it only has to
 // fit a new profile.
-func (f *filePlanner) validateClient(part *clientPart, after *oauth.Client, changes bool) {
+func (f *filePlanner) validateClient(part *clientPart, before, after *oauth.Client, changes bool) {
 	if !changes && !f.profileChanges {
 		return
 	}
+	var had []oauth.OriginPattern
+	if before != nil {
+		had = before.AllowedOrigins
+	}
 	var invalid Invalid
-	if err := f.m.validateClient(after, &f.profile); err != nil && !errors.As(err, &invalid) {
+	if err := f.m.validateClient(after, &f.profile, had...); err != nil && !errors.As(err, &invalid) {
 		f.faults.add(part.line, part.path, "%v", err)
 	}
 	for _, fault := range invalid {

@@ -63,8 +63,19 @@ func TestWhatAFileManagesIsNotChangedByAccident(t *testing.T) {
 			_, _, err := m.ChangeClientAndSecret(t.Context(), "web", func(c *oauth.Client) { c.Disabled = true })
 			return err
 		},
-		"remove":    func() error { return m.RemoveClient(t.Context(), "web") },
-		"registers": func() error { _, err := m.ReplaceRegistered(t.Context(), "web", webApp()); return err },
+		"remove": func() error { return m.RemoveClient(t.Context(), "web") },
+		"registers": func() error {
+			c, err := m.Client(t.Context(), "web")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.RegistrationTokenHash, c.RegistrationTokenExpires = HashSecret("own"), now.Add(time.Hour)
+			if err := m.Store.PutClient(t.Context(), c, c.Version, store.Audit{}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = m.ReplaceRegistered(t.Context(), "web", "own", webApp())
+			return err
+		},
 	} {
 		if err := do(); !isManaged(err, "web.yaml") {
 			t.Errorf("%s: %v", name, err)

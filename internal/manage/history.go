@@ -109,6 +109,10 @@ func clientDocument(c *oauth.Client) json.RawMessage {
 		SecretHash            *struct{} `json:"secret_hash,omitempty"`
 		WrappedSecret         *struct{} `json:"wrapped_secret,omitempty"`
 		RegistrationTokenHash *struct{} `json:"registration_token_hash,omitempty"`
+		RegistrationExpires   *struct{} `json:"registration_token_expires,omitempty"`
+		PreviousTokenHash     *struct{} `json:"previous_registration_token_hash,omitempty"`
+		PreviousTokenExpires  *struct{} `json:"previous_registration_token_expires,omitempty"`
+		ShownSince            *struct{} `json:"shown_since,omitempty"`
 		Version               *struct{} `json:"version,omitempty"`
 		Confidential          bool      `json:"confidential,omitempty"`
 	}{Client: *c, Confidential: !c.IsPublic()})

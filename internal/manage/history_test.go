@@ -124,7 +124,7 @@ func TestRegistrationsHaveAHistory(t *testing.T) {
 	}
 	*now = now.Add(time.Second)
 	want.Name = "Other"
-	if _, err := self.ReplaceRegistered(t.Context(), r.Client.ID, want); err != nil {
+	if _, err := self.ReplaceRegistered(t.Context(), r.Client.ID, r.AccessToken, want); err != nil {
 		t.Fatal(err)
 	}
 	c, fields := lastChange(t, m, store.ChangeFilter{Kind: store.KindClient, Subject: r.Client.ID})

@@ -255,7 +255,7 @@ func TestWithdrawConsent(t *testing.T) {
 	if err := m.CreatePublicClient(ctx, spa()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Store.GrantConsent(ctx, oauth.Consent{AccountID: acc.ID, ClientID: "shop", Scope: []string{"read"}, Updated: *now}, store.Audit{}); err != nil {
+	if err := m.Store.GrantConsent(ctx, oauth.Consent{AccountID: acc.ID, ClientID: "shop", Scope: []string{"read"}, Updated: *now}, time.Time{}, store.Audit{}); err != nil {
 		t.Fatal(err)
 	}
 	*now = now.Add(time.Second)

@@ -46,6 +46,7 @@ func (m *Manager) RegisterClient(ctx context.Context, c oauth.Client) (r Registe
 	if r.AccessToken, c.RegistrationTokenHash, err = m.newSecret(); err != nil {
 		return r, err
 	}
+	c.RegistrationTokenExpires = m.Now().Add(oauth.RegistrationTokenLifetime)
 	if usesSecret(c.AuthMethod) {
 		if r.Secret, err = m.giveSecret(&c); err != nil {
 			return r, err
@@ -72,15 +73,30 @@ func nameRegistered(c *oauth.Client) {
 // ReplaceRegistered replaces all metadata of a client that registered by itself (RFC 7592 §2.2). What is no metadata
 // stays: its secret where the new metadata needs one, and what an operator set. That its users need not be asked does not:
 // the operator said so of what it was before.
-func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.Client) (r Registered, err error) {
+// accessToken is the registration access token; ErrRegistrationToken where that is not good any
+// more.
+func (m *Manager) ReplaceRegistered(
+	ctx context.Context, id, accessToken string, want oauth.Client,
+) (r Registered, err error) {
+	settings, err := m.settings(ctx)
+	if err != nil {
+		return r, err
+	}
 	_, r.Client, err = m.changeClient(ctx, id, func(c *oauth.Client) (err error) {
 		before := *c
 		*c = cloneClient(want)
 		keepOperators(c, &before)
+		if r.AccessToken, err = m.renewToken(c, &before, accessToken, settings.Upgraded); err != nil {
+			return err
+		}
 		if len(c.Scope) == 0 && len(before.Scope) > 0 { // no scope of its own would be the profile's default
 			return Invalid{{"scope", "the client has none of it: a client that registered may narrow itself, not widen"}}
 		}
+		if err := narrowResponses(c, &before); err != nil {
+			return err
+		}
 		nameRegistered(c)
+		c.Verified = before.Verified && c.Shown() == before.Shown() // as what the operator verified
 		r.Secret = ""
 		if lacksSecret(c) {
 			r.Secret, err = m.giveSecret(c)
@@ -95,7 +111,7 @@ func (m *Manager) ReplaceRegistered(ctx context.Context, id string, want oauth.C
 func keepOperators(c, before *oauth.Client) {
 	c.ID, c.Version, c.Disabled, c.RevokedBefore = before.ID, before.Version, before.Disabled, before.RevokedBefore
 	c.SecretHash, c.WrappedSecret = before.SecretHash, before.WrappedSecret
-	c.RegistrationTokenHash, c.Registered = before.RegistrationTokenHash, before.Registered
+	c.Registered = before.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = before.TrialOrigin, before.TrialUntil, before.ManagedBy
 	c.AccessTokenFormat, c.AccessTokenSeconds = before.AccessTokenFormat, before.AccessTokenSeconds
 	c.Audience, c.Resources = before.Audience, before.Resources
@@ -105,6 +121,86 @@ func keepOperators(c, before *oauth.Client) {
 	if before.Can(oauth.CapIntrospection) {
 		c.Capabilities = append(c.Capabilities, oauth.CapIntrospection)
 	}
+}
+
+// ErrRegistrationToken: the registration access token is not this client's, or has expired.
+var ErrRegistrationToken = errors.New("not a registration access token of this client")
+
+// ReadRegistered is a client as it reads itself (RFC 7592 §2.1), with its next registration access
+// token; errors as of ReplaceRegistered.
+func (m *Manager) ReadRegistered(
+	ctx context.Context, id, accessToken string,
+) (r Registered, err error) {
+	settings, err := m.settings(ctx)
+	if err != nil {
+		return r, err
+	}
+	err = retry(ctx, func() error {
+		before, err := m.Client(ctx, id)
+		if err != nil {
+			return err
+		}
+		r.Client = before
+		r.AccessToken, err = m.renewToken(&r.Client, &before, accessToken, settings.Upgraded)
+		if err != nil {
+			return err
+		}
+		a, err := m.audit(store.EventRegistrationToken, func(a *store.Audit) {
+			a.ClientID, a.Detail = id, "registration access token renewed"
+		})
+		if err != nil {
+			return err
+		}
+		return m.Store.PutClient(ctx, r.Client, before.Version, a)
+	})
+	return r, err
+}
+
+// renewToken gives c the next registration access token, where the used one is the client's.
+func (m *Manager) renewToken(
+	c, before *oauth.Client, used string, upgraded time.Time,
+) (next string, err error) {
+	next, hash, err := m.newSecret()
+	if err != nil {
+		return "", err
+	}
+	renewed, ok := before.Renewed(HashSecret(used), hash, TokenBegan(before, upgraded), m.Now())
+	if !ok || before.Disabled {
+		return "", ErrRegistrationToken
+	}
+	c.ManagementToken = renewed
+	return next, nil
+}
+
+// TokenBegan is when the lifetime of a registration access token without an expiry began: at the
+// upgrade from version 0.1.0, or where a node of that version registered the client after it.
+func TokenBegan(c *oauth.Client, upgraded time.Time) time.Time {
+	if c.Registered.After(upgraded) {
+		return c.Registered
+	}
+	return upgraded
+}
+
+// narrowResponses takes away the response types that the client was not registered for.
+func narrowResponses(c, before *oauth.Client) error {
+	had := oauth.MetadataOf(before).ResponseTypes
+	wanted := len(c.ResponseTypes)
+	c.ResponseTypes = slices.DeleteFunc(slices.Clone(c.ResponseTypes), func(t string) bool {
+		return !slices.Contains(had, t)
+	})
+	switch {
+	case len(c.ResponseTypes) > 0:
+		return nil
+	case wanted > 0: // an empty list would be all types of its capabilities
+		return Invalid{{"response_types",
+			"the client has none of them: a client that registered may narrow itself, not widen"}}
+	}
+	for _, t := range before.ResponseTypes { // those of the grant types that are left
+		if parsed, err := oauth.ParseResponseType(t); err == nil && c.Can(parsed.Capability()) {
+			c.ResponseTypes = append(c.ResponseTypes, t)
+		}
+	}
+	return nil
 }
 
 // roomFor is store.ErrTooMany where c registers by itself and there is no room for it. To count costs a read of all

@@ -20,8 +20,10 @@ const (
 	maxAuthAge         = 365 * 24 * 60 * 60
 )
 
-// validateClient reports everything that is wrong with a client.
-func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
+// validateClient reports everything that is wrong with a client. had are the stored origins.
+func (m *Manager) validateClient(
+	c *oauth.Client, p *oauth.Profile, had ...oauth.OriginPattern,
+) error {
 	var f faults
 	validateClientID(&f, c.ID)
 	validateName(&f, "name", c.Name)
@@ -29,8 +31,9 @@ func (m *Manager) validateClient(c *oauth.Client, p *oauth.Profile) error {
 		f.add("name", "give the client a name: users read it when they sign in")
 	}
 	validateCapabilities(&f, c)
-	m.validateOrigins(&f, c)
+	m.validateOrigins(&f, c, had)
 	validateRedirects(&f, c)
+	validateResponseTypes(&f, c)
 	validateURIs(&f, "post_logout_redirect_uris", c.PostLogoutRedirectURIs)
 	m.validateScope(&f, c, p)
 	m.validateAuthentication(&f, c)
@@ -99,16 +102,6 @@ var authenticated = map[oauth.Capability]string{
 	oauth.CapIntrospection:     "RFC 7662 section 2.1",
 	oauth.CapClientCredentials: "RFC 6749 section 4.4",
 	oauth.CapTokenExchange:     "RFC 8693 section 5",
-}
-
-func (m *Manager) validateOrigins(f *faults, c *oauth.Client) {
-	limit(f, "allowed_origins", len(c.AllowedOrigins))
-	for _, o := range c.AllowedOrigins {
-		if _, err := oauth.ParseOriginPattern(string(o), m.InsecureAnyOrigin); err != nil {
-			f.add("allowed_origins", "%v", err)
-		}
-	}
-	unique(f, "allowed_origins", c.AllowedOrigins)
 }
 
 func validateURIs(f *faults, field string, uris []string) {
@@ -192,4 +185,13 @@ func join[S ~string](values []S) string {
 		text[i] = string(v)
 	}
 	return strings.Join(text, ", ")
+}
+
+// validateResponseTypes accepts the response types in their usual spelling.
+func validateResponseTypes(f *faults, c *oauth.Client) {
+	for _, t := range c.ResponseTypes {
+		if parsed, err := oauth.ParseResponseType(t); err != nil || parsed.String() != t {
+			f.add("response_types", "%.50q is not one, as in code or code id_token", t)
+		}
+	}
 }

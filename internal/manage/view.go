@@ -16,6 +16,8 @@ type ClientView struct {
 	SecretHash            *struct{} `json:"secret_hash,omitempty"`
 	WrappedSecret         *struct{} `json:"wrapped_secret,omitempty"`
 	RegistrationTokenHash *struct{} `json:"registration_token_hash,omitempty"`
+	PreviousTokenHash     *struct{} `json:"previous_registration_token_hash,omitempty"`
+	PreviousTokenExpires  *struct{} `json:"previous_registration_token_expires,omitempty"`
 
 	Confidential bool     `json:"confidential"`
 	Secret       string   `json:"secret,omitempty"` // only at the moment it is made
@@ -42,8 +44,9 @@ func ReplaceSettings(c, by *oauth.Client) {
 	was := *c
 	*c = cloneClient(*by)
 	c.ID, c.Version, c.RevokedBefore = was.ID, was.Version, was.RevokedBefore
+	c.ShownSince = was.ShownSince
 	c.SecretHash, c.WrappedSecret = was.SecretHash, was.WrappedSecret
-	c.RegistrationTokenHash, c.Registered = was.RegistrationTokenHash, was.Registered
+	c.ManagementToken, c.Registered = was.ManagementToken, was.Registered
 	c.TrialOrigin, c.TrialUntil, c.ManagedBy = was.TrialOrigin, was.TrialUntil, was.ManagedBy
 	if c.Name == "" {
 		c.Name = was.Name

@@ -17,6 +17,9 @@ func Warnings(c *oauth.Client) []string {
 		switch {
 		case o == "*":
 			w = append(w, "allowed origin *: every site can receive tokens of users who are signed in; list the app's own origins instead")
+		case coversPublicSuffix(o):
+			w = append(w, fmt.Sprintf("allowed origin %s: anybody can register a host that it covers, "+
+				"and receive tokens; list the app's own origins instead", o))
 		case !o.IsLiteral():
 			w = append(w, fmt.Sprintf("allowed origin %s: whoever controls any host that it covers can receive tokens; list the hosts one by one instead", o))
 		}

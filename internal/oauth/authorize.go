@@ -57,6 +57,27 @@ func (t ResponseType) Capability() Capability {
 	return CapCode
 }
 
+// String is the type in its usual spelling.
+func (t ResponseType) String() string {
+	var values []string
+	for _, v := range []struct {
+		has  bool
+		name string
+	}{{t.Code, "code"}, {t.IDToken, "id_token"}, {t.Token, "token"}} {
+		if v.has {
+			values = append(values, v.name)
+		}
+	}
+	return strings.Join(values, " ")
+}
+
+// AllowsResponse tells whether the client may use the response type: it and the profile have the
+// capability, and the client is not limited to other types (RFC 7591 §2).
+func (p *Profile) AllowsResponse(c *Client, t ResponseType) bool {
+	limited := len(c.ResponseTypes) > 0
+	return p.Allows(c, t.Capability()) && (!limited || slices.Contains(c.ResponseTypes, t.String()))
+}
+
 // ResponseMode is how the answer reaches the client (Multiple Response Types §2.1, Form Post Response Mode).
 type ResponseMode string
 
@@ -170,9 +191,10 @@ func (r *Redirection) ParseAnswer(q url.Values) *Error {
 // ParseAuthorization reads what an authorization request asks for, and holds it against what the client may do. The
 // redirection has its answer's part (ParseAnswer) already and gets the rest.
 func ParseAuthorization(q url.Values, r *Redirection, c *Client, p *Profile) (AuthenticationRequest, *Error) {
-	if !p.Allows(c, r.Type.Capability()) {
+	if !p.AllowsResponse(c, r.Type) {
 		return AuthenticationRequest{}, Errorf(UnauthorizedClient,
-			"This response_type needs the capability %s, of the client %s and of the token service profile.", r.Type.Capability(), c.ID)
+			"This response_type needs the capability %s, of the client %s and of the token service profile"+
+				", and to be among the client's response types.", r.Type.Capability(), c.ID)
 	}
 	request, err := parseAuthentication(q)
 	if err != nil {

@@ -101,6 +101,8 @@ type Client struct {
 	AllowedOrigins         []OriginPattern `json:"allowed_origins,omitempty"`
 	RedirectURIs           []string        `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	// ResponseTypes are those that the client may use; all of its capabilities where empty.
+	ResponseTypes []string `json:"response_types,omitempty"`
 	// Scope is all that the client may ask for.
 	Scope []string `json:"scope,omitempty"`
 
@@ -111,6 +113,8 @@ type Client struct {
 	ClientRegistration
 
 	ConsentRequired bool `json:"consent_required,omitempty"`
+	// ShownSince is when what the consent page shows of the client last changed.
+	ShownSince time.Time `json:"shown_since,omitzero"`
 	// FramedInteraction lets pages of a client whose users must consent be framed: unsafe, by name.
 	FramedInteraction bool `json:"framed_interaction,omitempty"`
 	// TrialOrigin is one more allowed origin until TrialUntil: the admin pages', while an operator tries the client there.
@@ -202,11 +206,15 @@ type ClientRegistration struct {
 	ApplicationType string `json:"application_type,omitempty"`
 	// SectorIdentifierURI listed the redirect URIs when the client registered (OpenID Connect Registration §5).
 	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
-	// RegistrationTokenHash is the SHA-256 of the registration access token (RFC 7592 §3); empty where an operator
-	// made the client.
-	RegistrationTokenHash []byte    `json:"registration_token_hash,omitempty"`
-	Registered            time.Time `json:"registered,omitzero"`
+	// ManagementToken is empty where an operator made the client.
+	ManagementToken
+	Registered time.Time `json:"registered,omitzero"`
+	// Verified tells that an operator knows whose client it is, though it registered by itself.
+	Verified bool `json:"verified,omitempty"`
 }
+
+// Unverified tells whether the client registered by itself and no operator verified it.
+func (c *Client) Unverified() bool { return !c.Registered.IsZero() && !c.Verified }
 
 // Can tells whether the client has the capability.
 func (c *Client) Can(k Capability) bool { return slices.Contains(c.Capabilities, k) }

@@ -47,6 +47,8 @@ type Flow struct {
 	// Ticket is the challenge of the ticket in which a window ends; Return where the window takes it if nobody opened it.
 	Ticket string `json:"h,omitempty"`
 	Return string `json:"w,omitempty"`
+	// Shown is Client.Shown, with the scope, of the consent page that the form belongs to.
+	Shown string `json:"q,omitempty"`
 	// Selected is the account that the user chose to go on with, where the request wants them to choose.
 	Selected ID `json:"a,omitzero"`
 }
@@ -110,10 +112,11 @@ func needsSelection(f *Flow, st *Standing) bool {
 }
 
 func needsConsent(f *Flow, st *Standing, scope []string, c *Client) bool {
-	if f.Request.Prompt.Consent {
-		return !st.Consent.Covers(scope) || st.Consent.Updated.Before(f.Started)
+	prompt := f.Request.Prompt.Consent
+	if !prompt && !c.ConsentRequired {
+		return false
 	}
-	return c.ConsentRequired && !st.Consent.Covers(scope)
+	return !st.Consent.Agrees(c, scope) || prompt && st.Consent.Updated.Before(f.Started)
 }
 
 // MayBeFramed tells whether the interactive pages of a client may show in a frame of the app. A client

@@ -112,6 +112,7 @@ func (m *ClientMetadata) Client(p *Profile) (Client, *Error) {
 	c := Client{
 		Name: m.Name, Capabilities: capabilities, AllowedOrigins: m.AllowedOrigins, RedirectURIs: m.RedirectURIs,
 		PostLogoutRedirectURIs: m.PostLogoutRedirectURIs, Scope: scope, ConsentRequired: true,
+		ResponseTypes: m.responseTypes(),
 		ClientAuthentication: ClientAuthentication{
 			AuthMethod: or(m.AuthMethod, AuthSecretBasic), JWKS: m.JWKS, JWKSURI: m.JWKSURI, AssertionAlg: m.AssertionAlg,
 			TLSSubjectDN: m.TLSSubjectDN, TLSSANDNS: m.TLSSANDNS,
@@ -185,6 +186,16 @@ func (m *ClientMetadata) capabilities(p *Profile) ([]Capability, *Error) {
 		}
 	}
 	return has, nil
+}
+
+// responseTypes are those that the client limits itself to, in their usual spelling (RFC 7591 §2).
+func (m *ClientMetadata) responseTypes() (list []string) {
+	for _, text := range m.ResponseTypes {
+		if t, err := ParseResponseType(text); err == nil { // capabilities refused the others
+			list = with(list, t.String())
+		}
+	}
+	return list
 }
 
 // with adds what is not there yet.
@@ -276,6 +287,9 @@ func MetadataOf(c *Client) ClientMetadata {
 			m.ResponseTypes = append(m.ResponseTypes, ResponseTypes[k]...)
 			m.GrantTypes = with(m.GrantTypes, grantsOf(k)...)
 		}
+	}
+	if len(c.ResponseTypes) > 0 {
+		m.ResponseTypes = c.ResponseTypes
 	}
 	return m
 }

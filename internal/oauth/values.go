@@ -106,19 +106,6 @@ type Delegation struct {
 	Created time.Time
 }
 
-// Consent is the user's agreement that a client may have certain scopes; it outlives sessions.
-type Consent struct {
-	AccountID ID
-	ClientID  string
-	Scope     []string
-	Updated   time.Time
-}
-
-// Covers tells whether every scope in want was agreed to; a nil consent covers nothing.
-func (c *Consent) Covers(want []string) bool {
-	return c != nil && Subset(want, c.Scope)
-}
-
 // Standing is what the store knows of one session and one client, read in one query.
 type Standing struct {
 	Session    Session

@@ -141,7 +141,7 @@ func (v *visit) checkRedirect() *oauth.Error {
 		return oauth.Errorf(oauth.InvalidRequest, "The redirect_uri is not registered any more.")
 	}
 	v.redirect = to
-	if !v.snap.profile.Allows(v.client, v.flow.Redirect.Type.Capability()) {
+	if !v.snap.profile.AllowsResponse(v.client, v.flow.Redirect.Type) {
 		return oauth.Errorf(oauth.UnauthorizedClient, "The client %s may not do this any more.", v.client.ID)
 	}
 	var err *oauth.Error

@@ -268,6 +268,7 @@ func (v *visit) deviceConsent(sealed string, st *oauth.Standing) web.View {
 	return web.DeviceConsent{
 		Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID, User: st.Account.Username, Subject: st.Account.ID.String(),
 		Scopes: v.snap.describe(v.scope), Code: oauth.ShowUserCode(v.flow.UserCode),
+		Recipient: v.recipient(),
 	}
 }
 

@@ -111,6 +111,10 @@ func (s *Server) advance(w http.ResponseWriter, r *http.Request, v *visit, st *o
 // show writes the page of a step. Where the client's pages must not be framed, the frame gets the offer to go
 // on in a window instead.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oauth.Standing, step oauth.Step) {
+	v.flow.Shown = ""
+	if step == oauth.StepConsent {
+		v.flow.Shown = v.shown()
+	}
 	sealed, err := v.seal(s.Now())
 	if err != nil {
 		s.answerError(w, v, oauth.Internal(err))
@@ -129,7 +133,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v *visit, st *oaut
 		view = web.Consent{
 			Flow: sealed, Client: v.client.DisplayName(), ClientID: v.client.ID,
 			User: st.Account.Username, Subject: st.Account.ID.String(), Scopes: v.snap.describe(v.consentScope()),
-			About: about(v.client), Target: v.redirect,
+			About: about(v.client), Target: v.redirect, Recipient: v.recipient(),
 		}
 	case step == oauth.StepSelectAccount:
 		view = web.SelectAccount{
@@ -330,8 +334,8 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request, v *visit, descript
 	s.answerError(w, v, oauth.Errorf(oauth.AccessDenied, "%s", description))
 }
 
-// consent takes the user's decision. It counts only if the very user who saw the question is still there, and
-// if the flow really is at that step.
+// consent takes the user's decision. It counts only if the user who saw the question is still
+// signed in, the client looks as it did on that page, and the flow is at that step.
 func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	v, err := s.resume(w, r)
 	if err != nil {
@@ -349,7 +353,8 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, v, err)
 		return
 	}
-	agreed := r.PostForm.Get("decision") == "allow" && st != nil && r.PostForm.Get("user") == st.Account.ID.String()
+	agreed := r.PostForm.Get("decision") == "allow" &&
+		st != nil && r.PostForm.Get("user") == st.Account.ID.String() && v.flow.Shown == v.shown()
 	if agreed && s.nextStep(v, st) == oauth.StepConsent {
 		if st, err = s.recordConsent(r, v, st); err != nil {
 			s.answerError(w, v, err)
@@ -395,16 +400,33 @@ func (s *Server) recordDenial(r *http.Request, v *visit, st *oauth.Standing) *oa
 func (s *Server) recordConsent(r *http.Request, v *visit, st *oauth.Standing) (*oauth.Standing, *oauth.Error) {
 	given := oauth.Consent{
 		AccountID: st.Account.ID, ClientID: v.client.ID, Scope: slices.Clone(v.consentScope()), Updated: s.Now(),
+		Shown: v.client.Shown(),
 	}
 	audit := s.audit(r, store.EventConsentGiven, v, st)
 	audit.Detail = oauth.JoinScope(v.consentScope())
-	if err := s.Store.GrantConsent(r.Context(), given, audit); err != nil {
+	if err := s.Store.GrantConsent(r.Context(), given, v.client.ShownSince, audit); err != nil {
 		return nil, web.AsError(err)
 	}
 	updated := *st
 	if st.Consent != nil {
-		given.Scope = oauth.Union(st.Consent.Scope, given.Scope)
+		given = st.Consent.With(given, v.client.ShownSince)
 	}
 	updated.Consent = &given
 	return &updated, nil
+}
+
+// shown is the fingerprint of what the consent page of the flow shows.
+func (v *visit) shown() string { return v.client.Shown(v.consentScope()...) }
+
+// recipient is what the consent page says of where the answers go.
+func (v *visit) recipient() web.Recipient {
+	to := web.Recipient{Unverified: v.client.Unverified(), Others: v.client.AnswerHosts()}
+	switch {
+	case !v.origin.IsZero():
+		to.Host = oauth.AnswerHost(v.origin.String())
+	case !v.redirect.IsZero():
+		to.Host = oauth.AnswerHost(v.redirect.String())
+	}
+	to.Others = slices.DeleteFunc(to.Others, func(host string) bool { return host == to.Host })
+	return to
 }

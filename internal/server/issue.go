@@ -13,6 +13,7 @@ import (
 	"github.com/usher-id/usher/internal/oauth"
 	"github.com/usher-id/usher/internal/store"
 	"github.com/usher-id/usher/internal/token"
+	"github.com/usher-id/usher/internal/web"
 )
 
 const (
@@ -120,13 +121,20 @@ func (s *Server) delegate(r *http.Request, v *visit, st *oauth.Standing, now tim
 	return &made, nil
 }
 
-// consentOffline writes down that the client may go on while the user is away: what it then gets hangs off the consent.
+// consentOffline makes the row that an offline family belongs to, where the client's users are not
+// asked. They saw no page, so the row agrees to nothing: once the client needs consent, they are
+// asked.
 func (s *Server) consentOffline(r *http.Request, v *visit, st *oauth.Standing) *oauth.Error {
-	if !slices.Contains(v.scope, oauth.ScopeOfflineAccess) || st.Consent.Covers(v.scope) {
+	if st.Consent != nil || !slices.Contains(v.scope, oauth.ScopeOfflineAccess) {
 		return nil
 	}
-	_, err := s.recordConsent(r, v, st)
-	return err
+	row := oauth.Consent{
+		AccountID: st.Account.ID, ClientID: v.client.ID, Updated: s.Now(), Shown: oauth.NotShown,
+	}
+	if err := s.Store.GrantConsent(r.Context(), row, v.client.ShownSince, store.Audit{}); err != nil {
+		return web.AsError(err)
+	}
+	return nil
 }
 
 func (s *Server) code(v *visit, st *oauth.Standing, now time.Time) (string, *oauth.Error) {

@@ -38,6 +38,10 @@ func (s *Server) refreshed(q *tokenRequest, t *oauth.RefreshToken, st *oauth.Sta
 	if st.Family.Offline && !slices.Contains(q.client.HasScope(profile), oauth.ScopeOfflineAccess) {
 		return nil, oauth.Errorf(oauth.InvalidGrant, "The client may not go on while the user is away any more.")
 	}
+	offline := []string{oauth.ScopeOfflineAccess}
+	if st.Family.Offline && q.client.ConsentRequired && !st.Consent.Covers(offline) {
+		return nil, oauth.Errorf(oauth.InvalidGrant, "The user has not agreed to offline access.")
+	}
 	scope, refused := t.RefreshedScope(asked, st.Session.AuthTime, q.client, profile, s.Now())
 	if refused != nil {
 		return nil, refused

@@ -262,7 +262,7 @@ func TestFailedSignInsKeepReasonAndOrder(t *testing.T) {
 	w := oneNode(t)
 	ctx := context.Background()
 	try := func(pass string) {
-		w.clock.pass(time.Minute) // so that nothing is throttled
+		w.clock.pass(time.Hour) // so that nothing is throttled
 		b := w.browser()
 		b.submitPassword(b.frame(assisted("client_id", "app")), "alice", pass)
 	}

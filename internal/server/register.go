@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -115,8 +114,10 @@ func (s *Server) registeredClient(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		c = &oauth.Client{}
 	}
-	// A client that an operator made has no hash, which nothing equals.
-	if subtle.ConstantTimeCompare(manage.HashSecret(text), c.RegistrationTokenHash) != 1 {
+	// A client that an operator made has no hash, which nothing equals. GET and PUT judge once more,
+	// atomically.
+	began := manage.TokenBegan(c, s.current.Load().upgraded)
+	if !c.Opens(manage.HashSecret(text), began, s.Now()) {
 		refuseRegistration(w, s, oauth.Errorf(oauth.InvalidToken, "There is no such client, or this is not its registration access token."))
 		return
 	}
@@ -132,11 +133,16 @@ func (s *Server) registeredClient(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		web.WriteJSONStatus(w, http.StatusOK, s.registrationOf(manage.Registered{Client: *c, AccessToken: text}))
+		read, err := s.registrar("client:"+c.ID).ReadRegistered(r.Context(), c.ID, text)
+		if err != nil {
+			refuseRegistration(w, s, registrationFault(err))
+			return
+		}
+		s.answerRegistration(w, r, http.StatusOK, read)
 	}
 }
 
-// replaceRegistered replaces all metadata at once; the registration access token stays good.
+// replaceRegistered replaces all metadata at once.
 func (s *Server) replaceRegistered(w http.ResponseWriter, r *http.Request, c *oauth.Client, accessToken string) {
 	if s.current.Load().profile.Registration == oauth.RegistrationOff {
 		refuseRegistration(w, s, registrationOff)
@@ -154,12 +160,11 @@ func (s *Server) replaceRegistered(w http.ResponseWriter, r *http.Request, c *oa
 		refuseRegistration(w, s, err)
 		return
 	}
-	made, cause := s.registrar("client:"+c.ID).ReplaceRegistered(r.Context(), c.ID, want)
+	made, cause := s.registrar("client:"+c.ID).ReplaceRegistered(r.Context(), c.ID, accessToken, want)
 	if cause != nil {
 		refuseRegistration(w, s, registrationFault(cause))
 		return
 	}
-	made.AccessToken = accessToken
 	s.answerRegistration(w, r, http.StatusOK, made)
 }
 
@@ -245,6 +250,9 @@ func registrationFault(err error) *oauth.Error {
 		return oauth.Errorf(oauth.TemporarilyUnavailable, "This server has as many registered clients as it takes.").Because(err)
 	case errors.Is(err, store.ErrNotFound):
 		return oauth.Errorf(oauth.InvalidToken, "The client is not there any more.")
+	case errors.Is(err, manage.ErrRegistrationToken):
+		return oauth.Errorf(oauth.InvalidToken,
+			"This registration access token has expired or was replaced.")
 	case errors.As(err, &managed):
 		return oauth.Errorf(oauth.AccessDenied, "An operator manages this client now: it cannot change itself any more.").Because(err)
 	case !errors.As(err, &invalid):

@@ -32,6 +32,7 @@ type snapshot struct {
 	ring      *token.Ring
 	discovery []byte
 	jwks      []byte
+	upgraded  time.Time // see store.Snapshot
 }
 
 // known is a client and the origins that it was configured with: while one is on trial, the client allows that as well.
@@ -104,7 +105,7 @@ func (s *Server) updated(snap *snapshot, u store.Update) (*snapshot, error) {
 	next := snap.withClients(u, now)
 	if u.Settings != nil {
 		var err error
-		next.profile = u.Settings.Profile
+		next.profile, next.upgraded = u.Settings.Profile, u.Settings.Upgraded
 		if next.ring, err = s.ringOf(u.Settings.Keys); err != nil {
 			return nil, err
 		}

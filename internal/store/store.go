@@ -82,6 +82,8 @@ type Snapshot struct {
 	Clients  []oauth.Client
 	Keys     []token.WrappedKey
 	Horizon  token.Horizon
+	// Upgraded is when registration access tokens got an expiry.
+	Upgraded time.Time
 }
 
 // Pulse is what a node looks at once a second, in one query: whether its snapshot is out of date, until when
@@ -323,8 +325,9 @@ type Grants interface {
 	Consents(ctx context.Context, accountID oauth.ID) ([]oauth.Consent, error)
 	// EndDelegation ends what a client was given within one session.
 	EndDelegation(ctx context.Context, id oauth.ID, a Audit) error
-	// GrantConsent adds the scope to what the user agreed to.
-	GrantConsent(ctx context.Context, c oauth.Consent, a Audit) error
+	// GrantConsent records what the user agreed to: Consent.With of what is stored and c, with since.
+	// ErrEnded where account or client are not there, locked or disabled.
+	GrantConsent(ctx context.Context, c oauth.Consent, since time.Time, a Audit) error
 	// WithdrawConsent removes the consent and every delegation and family of the account and client.
 	WithdrawConsent(ctx context.Context, accountID oauth.ID, clientID string, a Audit) error
 	// TokenStanding reads what an access token hangs off and whether it was revoked, in one query: the family

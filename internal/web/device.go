@@ -20,6 +20,8 @@ type DeviceConsent struct {
 	Subject string
 	Scopes  []oauth.Scope
 	Code    string
+
+	Recipient Recipient
 }
 
 func (Device) template() (string, string)        { return "device.html", "Connect a device" }

@@ -108,9 +108,18 @@ type Consent struct {
 	Subject string
 	Scopes  []oauth.Scope
 	// ClientID is shown beside the name, which the client's owner chose.
-	ClientID string
-	About    About
-	Target   oauth.ValidRedirect
+	ClientID  string
+	About     About
+	Target    oauth.ValidRedirect
+	Recipient Recipient
+}
+
+// Recipient is where the answers that a user allows go to.
+type Recipient struct {
+	Host   string   // of this answer; empty for a device
+	Others []string // further hosts that the client can receive answers at
+	// Unverified warns that the client registered by itself and no operator verified it.
+	Unverified bool
 }
 
 // FormPost carries an authorization response to the client as a form that its own script submits (OAuth 2.0 Form Post

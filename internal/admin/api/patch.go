@@ -47,9 +47,11 @@ var (
 	fixedOfClient = fixed{
 		"id": byIdentity, "version": byServer, "confidential": "it follows from token_endpoint_auth_method and the secret",
 		"secret": "the server makes it: POST /clients/{id}/secret", "secret_hash": byHash, "wrapped_secret": byHash,
-		"registration_token_hash": byHash, "registered": byServer, "trial_origin": "POST /clients/{id}/try sets it",
+		"registration_token_hash": byHash, "registration_token_expires": byServer,
+		"previous_registration_token_hash": byHash, "previous_registration_token_expires": byServer,
+		"registered": byServer, "trial_origin": "POST /clients/{id}/try sets it",
 		"trial_until": "POST /clients/{id}/try sets it", "managed_by": "POST /clients/{id}/release takes it away",
-		"revoked_before": byServer, "warnings": byServer,
+		"revoked_before": byServer, "shown_since": byServer, "warnings": byServer,
 	}
 	fixedOfProfile = fixed{
 		"version": byServer, "pairwise_salt": byHash, "managed_by": "POST /profile/release takes it away", "warnings": byServer,

@@ -157,7 +157,7 @@ func (w *world) seed() {
 		ID: w.delegation, SessionID: w.session, ClientID: "shop", AccountID: w.ann.ID, Scope: []string{"openid"}, Created: now,
 	}, now, store.Audit{})
 	w.must(err)
-	w.must(w.m.Store.GrantConsent(ctx, oauth.Consent{AccountID: w.ann.ID, ClientID: "shop", Scope: []string{"openid"}, Updated: now}, store.Audit{}))
+	w.must(w.m.Store.GrantConsent(ctx, oauth.Consent{AccountID: w.ann.ID, ClientID: "shop", Scope: []string{"openid"}, Updated: now}, time.Time{}, store.Audit{}))
 	_, _, err = w.m.ChangeClient(ctx, "shop", func(c *oauth.Client) { c.Name = "The shop" })
 	w.must(err)
 	changes, err := w.m.Changes(ctx, store.ChangeFilter{Kind: store.KindClient, Subject: "shop"}, "", 1)

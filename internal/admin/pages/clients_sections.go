@@ -42,6 +42,15 @@ func assertionOptions() []option {
 	return list
 }
 
+func responseTypeOptions() (list []option) {
+	for _, k := range oauth.Capabilities {
+		for _, t := range oauth.ResponseTypes[k] {
+			list = append(list, option{Value: t, Label: t})
+		}
+	}
+	return list
+}
+
 func requestObjectOptions() []option {
 	list := []option{{Value: "", Label: "Any that usher knows, signed"}}
 	for _, alg := range oauth.ClientAlgs {
@@ -102,6 +111,10 @@ func scopeSection(p *oauth.Profile) clientSection {
 	return clientSection{id: "scope", title: "Scope and consent", lead: "What the client may ask for, and whether users are asked.", settings: []clientSetting{
 		choicesSetting("scope", "Scope", "All that the client may ask for. With none it gets the profile's default.", func(c *oauth.Client) *[]string { return &c.Scope }, scopeOptions(p, true)...),
 		boxSetting("consent_required", "Ask users to agree", "On for clients of somebody else: users see what the client wants and say yes or no. Off for your own.", func(c *oauth.Client) *bool { return &c.ConsentRequired }),
+		boxSetting("verified", "Verified",
+			"For clients that registered by themselves: you know whose client it is. "+
+				"The consent page marks the others.",
+			func(c *oauth.Client) *bool { return &c.Verified }),
 		boxSetting("framed_interaction", "Let the consent page be framed (unsafe)", "A page at an allowed origin could then steal the click that agrees. Without it, consent opens in a window.", func(c *oauth.Client) *bool { return &c.FramedInteraction }),
 	}}
 }
@@ -141,6 +154,9 @@ func requestSection() clientSection {
 		boxSetting("require_pushed_authorization_requests", "Take pushed requests only", "The client sends its request to the server first (RFC 9126).", func(c *oauth.Client) *bool { return &c.RequirePushed }),
 		boxSetting("require_signed_request_object", "Take signed requests only", "The request is a JWT signed by the client's key (RFC 9101).", func(c *oauth.Client) *bool { return &c.RequireSigned }),
 		selectSetting("request_object_signing_alg", "Algorithm of signed requests", "", func(c *oauth.Client) *oauth.Alg { return &c.RequestObjectAlg }, requestObjectOptions()...),
+		choicesSetting("response_types", "Response types",
+			"The only ones that the client may use. With none it may use all of its capabilities.",
+			func(c *oauth.Client) *[]string { return &c.ResponseTypes }, responseTypeOptions()...),
 		linesSetting("request_uris", "Addresses of request objects", "One https address a line, where the server may fetch them.", func(c *oauth.Client) *[]string { return &c.RequestURIs }),
 		maxAgeSetting(),
 		linesSetting("default_acr_values", "Wanted authentication classes", "One a line (acr), where a request names none.", func(c *oauth.Client) *[]string { return &c.DefaultACR }),

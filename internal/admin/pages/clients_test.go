@@ -18,6 +18,8 @@ func TestEverySettingOfAClientHasAField(t *testing.T) {
 	// What is no setting: who it is, what the server keeps of it, and what has a form or a question of its own.
 	elsewhere := map[string]bool{
 		"id": true, "version": true, "disabled": true, "secret_hash": true, "wrapped_secret": true, "revoked_before": true,
+		"registration_token_expires": true, "previous_registration_token_hash": true,
+		"previous_registration_token_expires": true, "shown_since": true,
 		"registration_token_hash": true, "registered": true, "trial_origin": true, "trial_until": true, "managed_by": true,
 	}
 	fields := map[string]bool{}

@@ -14,7 +14,8 @@ import (
 // consents lets a user agree to a client.
 func (d *desk) consents(acc oauth.Account, clientID string) {
 	d.Helper()
-	d.must(d.manager.Store.GrantConsent(d.Context(), oauth.Consent{AccountID: acc.ID, ClientID: clientID, Scope: []string{"openid"}, Updated: d.now}, store.Audit{ID: newID(), At: d.now, Event: store.EventConsentGiven, Count: 1}))
+	d.must(d.manager.Store.GrantConsent(d.Context(), oauth.Consent{AccountID: acc.ID, ClientID: clientID, Scope: []string{"openid"}, Updated: d.now},
+		d.now, store.Audit{ID: newID(), At: d.now, Event: store.EventConsentGiven, Count: 1}))
 }
 
 func (d *desk) sessions() []manage.Session {

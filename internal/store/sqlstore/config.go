@@ -15,9 +15,10 @@ import (
 
 var (
 	selectRevision = sql(`SELECT revision FROM config WHERE id = 1`)
-	selectProfile  = sql(`SELECT revision, profile, profile_version FROM config WHERE id = 1`)
-	selectClients  = sql(`SELECT doc, version FROM client ORDER BY id`)
-	selectKeys     = sql(`SELECT id, purpose, alg, created, activates, wrapped, epoch FROM wrapped_key ORDER BY activates, id`)
+	selectProfile  = sql(`SELECT revision, profile, profile_version, upgraded
+		FROM config WHERE id = 1`)
+	selectClients = sql(`SELECT doc, version FROM client ORDER BY id`)
+	selectKeys    = sql(`SELECT id, purpose, alg, created, activates, wrapped, epoch FROM wrapped_key ORDER BY activates, id`)
 
 	// raiseRevision comes first in every change: it locks the one row, so changes happen one by one. recordRevision follows it.
 	raiseRevision = sql(`UPDATE config SET revision = revision + 1 WHERE id = 1`)
@@ -79,6 +80,7 @@ func (s *Store) snapshot(ctx context.Context, more func(tx) error) (snapshot sto
 		t.ask(selectHorizon, func(r row) { snapshot.Horizon = horizonAt(r, 0) })
 		err := t.query(selectProfile, func(r row) {
 			snapshot.Revision, profile = r.int(0), document{r.text(1), r.int(2)}
+			snapshot.Upgraded = timeAt(r, 3)
 		})
 		if err == nil {
 			err = more(t)

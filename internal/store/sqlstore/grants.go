@@ -23,16 +23,17 @@ var (
 	widenDelegation  = sql(`UPDATE delegation SET scope = $3 WHERE session_id = $1 AND client_id = $2`)
 	deleteDelegation = sql(`DELETE FROM delegation WHERE id = $1`)
 
-	insertConsent = sql(`INSERT INTO consent (account_id, client_id, scope, updated)
-		SELECT a.id, c.id, $3, $4 FROM account a JOIN client c ON c.id = $2
+	insertConsent = sql(`INSERT INTO consent (account_id, client_id, scope, updated, shown)
+		SELECT a.id, c.id, $3, $4, $5 FROM account a JOIN client c ON c.id = $2
 		WHERE a.id = $1 AND a.locked = 0 AND c.disabled = 0
 		FOR SHARE OF a, c
 		ON CONFLICT (account_id, client_id) DO NOTHING`)
-	selectConsent = sql(`SELECT p.scope
+	selectConsent = sql(`SELECT p.client_id, p.scope, p.updated, p.shown
 		FROM consent p JOIN account a ON a.id = p.account_id JOIN client c ON c.id = p.client_id
 		WHERE p.account_id = $1 AND p.client_id = $2 AND a.locked = 0 AND c.disabled = 0
 		FOR UPDATE OF p`)
-	updateConsent       = sql(`UPDATE consent SET scope = $3, updated = $4 WHERE account_id = $1 AND client_id = $2`)
+	updateConsent = sql(`UPDATE consent SET scope = $3, updated = $4, shown = $5
+		WHERE account_id = $1 AND client_id = $2`)
 	deleteConsent       = sql(`DELETE FROM consent WHERE account_id = $1 AND client_id = $2`)
 	deleteOfAccountHere = sql(`DELETE FROM delegation WHERE account_id = $1 AND client_id = $2`)
 
@@ -113,30 +114,50 @@ func (s *Store) EndDelegation(ctx context.Context, id oauth.ID, a store.Audit) e
 	})
 }
 
-// GrantConsent adds the scope to what the user agreed to.
-func (s *Store) GrantConsent(ctx context.Context, c oauth.Consent, a store.Audit) error {
+// GrantConsent records what the user agreed to.
+func (s *Store) GrantConsent(
+	ctx context.Context, c oauth.Consent, since time.Time, a store.Audit,
+) error {
 	return s.db.write(ctx, func(t tx) error {
 		for range insertOrFind {
-			n, err := t.exec(insertConsent, c.AccountID[:], c.ClientID, words(c.Scope), millis(c.Updated))
+			n, err := t.exec(insertConsent, consentArgs(c)...)
 			if err != nil {
 				return err
 			}
-			found, scope := n > 0, c.Scope
-			if !found {
-				err = t.query(selectConsent, func(r row) { found, scope = true, wordsAt(r, 0) }, c.AccountID[:], c.ClientID)
-				if err != nil {
-					return err
-				}
-				scope = oauth.Union(scope, c.Scope)
+			if n > 0 {
+				record(t, a)
+				return nil
 			}
-			if found {
-				t.do(updateConsent, c.AccountID[:], c.ClientID, words(scope), millis(c.Updated))
+			var was *oauth.Consent
+			find := func(r row) { was = consentAt(r, 0, c.AccountID) }
+			if err := t.query(selectConsent, find, c.AccountID[:], c.ClientID); err != nil {
+				return err
+			}
+			if was != nil {
+				t.do(updateConsent, consentArgs(was.With(c, since))...)
 				record(t, a)
 				return nil
 			}
 		}
 		return store.ErrEnded
 	})
+}
+
+func consentArgs(c oauth.Consent) []any {
+	return []any{c.AccountID[:], c.ClientID, words(c.Scope), millis(c.Updated), c.Shown}
+}
+
+// consentAt reads client_id, scope, updated and shown, which begin at the given column. shown is
+// NULL where version 0.1.0 wrote the consent.
+func consentAt(r row, first int, account oauth.ID) *oauth.Consent {
+	c := &oauth.Consent{
+		AccountID: account, ClientID: r.text(first), Scope: wordsAt(r, first+1),
+		Updated: timeAt(r, first+2),
+	}
+	if !r.null(first + 3) {
+		c.Shown = r.text(first + 3)
+	}
+	return c
 }
 
 // WithdrawConsent removes the consent and every delegation and family of the account and client.

@@ -35,7 +35,8 @@ var (
 	selectDelegationsOfClient  = sql(listDelegations + ` AND d.client_id = $5 ORDER BY d.created DESC, d.id DESC LIMIT $4`)
 	selectDelegationsOfSession = sql(listDelegations + ` AND d.session_id = $7` + otherDelegations)
 
-	selectConsents = sql(`SELECT client_id, scope, updated FROM consent WHERE account_id = $1 ORDER BY client_id`)
+	selectConsents = sql(`SELECT client_id, scope, updated, shown FROM consent
+		WHERE account_id = $1 ORDER BY client_id`)
 )
 
 // placeArgs are the arguments that say where a page begins.
@@ -93,6 +94,6 @@ func (s *Store) ListDelegations(ctx context.Context, f store.DelegationFilter, n
 // Consents lists what the account agreed to, by client.
 func (s *Store) Consents(ctx context.Context, accountID oauth.ID) ([]oauth.Consent, error) {
 	return list(ctx, s, selectConsents, func(r row) oauth.Consent {
-		return oauth.Consent{AccountID: accountID, ClientID: r.text(0), Scope: wordsAt(r, 1), Updated: timeAt(r, 2)}
+		return *consentAt(r, 0, accountID)
 	}, accountID[:])
 }

@@ -11,12 +11,12 @@ import (
 
 // Every read of a standing selects these columns; each table is reached by its primary or a unique key.
 const (
-	standingColumns = sessionColumns + `, c.client_id, c.scope, c.updated`
+	standingColumns = sessionColumns + `, c.client_id, c.scope, c.updated, c.shown`
 	sessionColumns  = `s.id, s.cookie_hash, s.account_id, s.auth_time, s.amr, s.acr, s.last_used, s.idle_ms, s.expires, s.created,
 		a.username, a.name, a.email, a.created, a.version,
 		d.id, d.client_id, d.scope, d.created, a.attributes`
 	sessionWidth  = 20
-	standingWidth = sessionWidth + 3
+	standingWidth = sessionWidth + 4
 	standingJoins = `
 		JOIN account a ON a.id = s.account_id AND a.locked = 0
 		LEFT JOIN delegation d ON d.session_id = s.id AND d.client_id = $2
@@ -62,12 +62,7 @@ var (
 func standingAt(r row) oauth.Standing {
 	st := sessionAt(r)
 	if !r.null(sessionWidth) {
-		st.Consent = &oauth.Consent{
-			AccountID: st.Account.ID,
-			ClientID:  r.text(sessionWidth),
-			Scope:     wordsAt(r, sessionWidth+1),
-			Updated:   timeAt(r, sessionWidth+2),
-		}
+		st.Consent = consentAt(r, sessionWidth, st.Account.ID)
 	}
 	return st
 }

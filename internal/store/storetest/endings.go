@@ -45,7 +45,7 @@ func (f *fixture) world() *world {
 		"bob x": {AccountID: w.bob.ID, ClientID: w.x.ID, Scope: []string{"read"}, Updated: f.now},
 	}
 	for _, c := range w.consents {
-		f.must(f.st.GrantConsent(f.Context(), c, store.Audit{}))
+		f.must(f.st.GrantConsent(f.Context(), c, time.Time{}, store.Audit{}))
 	}
 	w.families = map[string]oauth.Family{
 		"code s1 x":    f.family(w.s1, w.delegations["s1 x"], false),

@@ -58,7 +58,7 @@ func (f *fixture) family(s oauth.Session, d oauth.Delegation, offline bool) oaut
 func (f *fixture) consent(account oauth.ID, clientID string) oauth.Consent {
 	f.Helper()
 	c := oauth.Consent{AccountID: account, ClientID: clientID, Scope: []string{"read"}, Updated: f.now}
-	f.must(f.st.GrantConsent(f.Context(), c, store.Audit{}))
+	f.must(f.st.GrantConsent(f.Context(), c, time.Time{}, store.Audit{}))
 	return c
 }
 

@@ -95,7 +95,8 @@ func testConsent(f *fixture) {
 	c := f.client()
 	s := f.session(f.account())
 	grant := func(updated time.Time, scope ...string) error {
-		return f.st.GrantConsent(ctx, oauth.Consent{AccountID: s.AccountID, ClientID: c.ID, Scope: scope, Updated: updated}, store.Audit{})
+		given := oauth.Consent{AccountID: s.AccountID, ClientID: c.ID, Scope: scope, Updated: updated}
+		return f.st.GrantConsent(ctx, given, time.Time{}, store.Audit{})
 	}
 	f.must(grant(f.now, "read"))
 	f.must(grant(f.now.Add(time.Minute), "write", "read"))
@@ -104,6 +105,12 @@ func testConsent(f *fixture) {
 	f.same("consent", got.Consent, &oauth.Consent{
 		AccountID: s.AccountID, ClientID: c.ID, Scope: []string{"read", "write"}, Updated: f.now.Add(time.Minute),
 	})
+	shown := oauth.Consent{AccountID: s.AccountID, ClientID: c.ID, Scope: []string{"email"},
+		Updated: f.now.Add(time.Hour), Shown: "another page"}
+	f.must(f.st.GrantConsent(ctx, shown, shown.Updated, store.Audit{}))
+	got, err = f.st.Standing(ctx, s.CookieHash, c.ID)
+	f.must(err)
+	f.same("consent after the client changed", got.Consent, &shown)
 	f.must(f.st.WithdrawConsent(ctx, s.AccountID, c.ID, store.Audit{}))
 	f.must(f.st.WithdrawConsent(ctx, s.AccountID, c.ID, store.Audit{}))
 	got, err = f.st.Standing(ctx, s.CookieHash, c.ID)

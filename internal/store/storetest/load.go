@@ -66,7 +66,7 @@ func visit(f *fixture, acc oauth.Account, c oauth.Client, bucket int) error {
 		return ignoreEnded(err)
 	}
 	consent := oauth.Consent{AccountID: acc.ID, ClientID: c.ID, Scope: []string{"read"}, Updated: f.now}
-	if err := f.st.GrantConsent(ctx, consent, store.Audit{}); err != nil {
+	if err := f.st.GrantConsent(ctx, consent, time.Time{}, store.Audit{}); err != nil {
 		return ignoreEnded(err)
 	}
 	d, err := f.st.Delegate(ctx, f.newDelegation(s, c.ID, "read"), f.now, f.audit(store.EventDelegated))

@@ -197,7 +197,7 @@ func raceGrantConsent(f *fixture) {
 	f.winners(race(racers, func(i int) error {
 		return f.st.GrantConsent(f.Context(), oauth.Consent{
 			AccountID: s.AccountID, ClientID: c.ID, Scope: []string{fmt.Sprintf("scope%d", i)}, Updated: f.now,
-		}, store.Audit{})
+		}, time.Time{}, store.Audit{})
 	}))
 	got, err := f.st.StandingOf(f.Context(), s.ID, c.ID)
 	f.must(err)

@@ -34,7 +34,7 @@ func testStanding(f *fixture) {
 
 	d := f.delegation(s, c.ID)
 	consent := oauth.Consent{AccountID: acc.ID, ClientID: c.ID, Scope: []string{"read"}, Updated: f.now}
-	f.must(f.st.GrantConsent(ctx, consent, store.Audit{}))
+	f.must(f.st.GrantConsent(ctx, consent, time.Time{}, store.Audit{}))
 	want.Delegation, want.Consent = &d, &consent
 	got, err = f.st.Standing(ctx, s.CookieHash, c.ID)
 	f.must(err)
