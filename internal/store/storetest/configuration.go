@@ -78,9 +78,10 @@ func (f *fixture) sameSince(what string, old store.Snapshot) {
 	for _, id := range u.Removed {
 		delete(clients, id)
 	}
-	got := store.Snapshot{Revision: u.Revision, Profile: old.Profile, Keys: old.Keys, Clients: []oauth.Client{}}
+	got := old
+	got.Revision, got.Clients = u.Revision, []oauth.Client{}
 	if u.Settings != nil {
-		got.Profile, got.Keys = u.Settings.Profile, u.Settings.Keys
+		got.Profile, got.Keys, got.Upgraded = u.Settings.Profile, u.Settings.Keys, u.Settings.Upgraded
 	}
 	for _, id := range slices.Sorted(maps.Keys(clients)) {
 		got.Clients = append(got.Clients, clients[id])
@@ -135,7 +136,7 @@ func testBootstrap(f *fixture) {
 	f.must(err)
 	f.same("snapshot", got, store.Snapshot{
 		Revision: revision, Profile: first, Clients: []oauth.Client{}, Keys: []token.WrappedKey{key},
-		Horizon: token.Horizon{Upto: key.Created.Add(-clock.PurgeAfter)},
+		Horizon: token.Horizon{Upto: key.Created.Add(-clock.PurgeAfter)}, Upgraded: got.Upgraded,
 	})
 }
 
