@@ -6,6 +6,7 @@
 
   // origins.ts
   function resolve(url, base) {
+    if (base === void 0 && !/^https?:\/\//i.test(url)) return void 0;
     try {
       const found = new URL(url, base);
       return /^https?:$/.test(found.protocol) ? found : void 0;
@@ -79,7 +80,8 @@
     target.open = function(...args) {
       if (args.length > 1) args[1] = String(args[1]);
       Reflect.apply(open, this, args);
-      opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
+      const base = this instanceof XMLHttpRequest ? document.baseURI : void 0;
+      opened.set(this, { url: resolve(String(args[1]), base), authorized: false });
     };
     target.setRequestHeader = function(name, value) {
       setRequestHeader.call(this, name, value);
@@ -119,14 +121,49 @@
     return failure("temporarily_unavailable", text);
   }
 
+  // parameters.ts
+  var PASSED_ON = ["scope", "force_auth", "prompt", "max_age", "acr_values", "login_hint", "ui_locales"];
+  function own(given) {
+    return Object.assign(/* @__PURE__ */ Object.create(null), given);
+  }
+  function asked(parameters, defaultScope) {
+    const given = own(parameters);
+    const clean = own({});
+    for (const name of PASSED_ON) {
+      const value = String(given[name] ?? "").trim();
+      if (value) clean[name] = value;
+    }
+    if (clean.force_auth !== "true") delete clean.force_auth;
+    if (!clean.scope && defaultScope) clean.scope = defaultScope;
+    return clean;
+  }
+  function words(list) {
+    return (list ?? "").split(/\s+/).filter(Boolean);
+  }
+  function demandsUser(ask) {
+    return ask.force_auth !== void 0 || words(ask.prompt).some((word) => word === "login" || word === "consent");
+  }
+  function allowsHeldToken(ask) {
+    return ask.force_auth === void 0 && ask.prompt === void 0 && ask.max_age === void 0;
+  }
+  function queryOf(ask, hidden, clientId, forOrigin) {
+    const query = new URLSearchParams({ client_id: clientId, for_origin: forOrigin });
+    const prompt = hidden ? "none" : words(ask.prompt).filter((word) => word !== "none").join(" ");
+    for (const [name, value] of Object.entries({ ...ask, prompt })) {
+      if (value) query.set(name, value);
+    }
+    return query;
+  }
+
   // message.ts
   function isObject(data) {
     return typeof data === "object" && data !== null && !Array.isArray(data);
   }
   function readTokens(data, nonce) {
     if (!isSuccess(data)) return void 0;
-    const { access_token, expires_in, id_token } = data;
-    const type = data["token_type"] ?? "bearer";
+    const fields = own(data);
+    const { access_token, expires_in, id_token } = fields;
+    const type = fields["token_type"] ?? "bearer";
     if (typeof access_token !== "string" || !/^[\x21-\x7e]+$/.test(access_token)) throw failure("server_error", "The server's answer has no token.");
     if (typeof type !== "string" || type.toLowerCase() !== "bearer") throw failure("server_error", "The server's answer has a token of another type than bearer.");
     if (typeof expires_in !== "number" || !(expires_in >= 0)) throw failure("server_error", "The server's answer does not say how long the token lives.");
@@ -135,12 +172,13 @@
   }
   function isSuccess(data) {
     if (!isObject(data)) return false;
-    if (data["status"] === "error") throw errorFrom(data);
-    return data["status"] === "success";
+    const { status } = own(data);
+    if (status === "error") throw errorFrom(data);
+    return status === "success";
   }
   function errorFrom(data) {
-    const { error, error_description, error_uri, ...rest } = isObject(data) ? data : {};
-    const reason = reasonOf(rest["reason"]);
+    const { error, error_description, error_uri, reason: given } = own(isObject(data) ? data : {});
+    const reason = reasonOf(given);
     return failure(
       typeof error === "string" && error ? error : "server_error",
       typeof error_description === "string" ? error_description : "The server gave no description.",
@@ -151,7 +189,7 @@
     try {
       const payload = String(idToken).split(".")[1] ?? "";
       const claims = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
-      return isObject(claims) ? claims["nonce"] : void 0;
+      return isObject(claims) ? own(claims)["nonce"] : void 0;
     } catch {
       return void 0;
     }
@@ -329,10 +367,10 @@
   var ATTRIBUTES = /^(class|id|title|type|role|aria-.+|data-.+|width|height|viewbox|d|fill|fill-.+|stroke|stroke-.+|points|transform|[cr][xy]?|[xy][12]?)$/;
   function closeButton(html, style, close) {
     const content = html ? safeCopy(html) : document.createDocumentFragment();
-    const own = content.querySelector("button");
-    const button = own ?? document.createElement("button");
+    const own2 = content.querySelector("button");
+    const button = own2 ?? document.createElement("button");
     button.type = "button";
-    if (!own) {
+    if (!own2) {
       if (content.hasChildNodes()) button.append(content);
       else {
         button.className = "usher-x";
@@ -344,7 +382,7 @@
     }
     if (style) button.style.cssText += ";" + style;
     button.addEventListener("click", close);
-    return own ? content : button;
+    return own2 ? content : button;
   }
   var STYLE = "data-usher-style";
   function safeCopy(html) {
@@ -706,36 +744,6 @@
     };
     const late = () => silence(server.hostUrl, clientId, HIDDEN_TIMEOUT);
     await askHidden(`${server.logout_endpoint}?${query.toString()}`, read, HIDDEN_TIMEOUT, late);
-  }
-
-  // parameters.ts
-  var PASSED_ON = ["scope", "force_auth", "prompt", "max_age", "acr_values", "login_hint", "ui_locales"];
-  function asked(parameters, defaultScope) {
-    const clean = {};
-    for (const name of PASSED_ON) {
-      const value = String(parameters?.[name] ?? "").trim();
-      if (value) clean[name] = value;
-    }
-    if (clean.force_auth !== "true") delete clean.force_auth;
-    if (!clean.scope && defaultScope) clean.scope = defaultScope;
-    return clean;
-  }
-  function words(list) {
-    return (list ?? "").split(/\s+/).filter(Boolean);
-  }
-  function demandsUser(ask) {
-    return ask.force_auth !== void 0 || words(ask.prompt).some((word) => word === "login" || word === "consent");
-  }
-  function allowsHeldToken(ask) {
-    return ask.force_auth === void 0 && ask.prompt === void 0 && ask.max_age === void 0;
-  }
-  function queryOf(ask, hidden, clientId, forOrigin) {
-    const query = new URLSearchParams({ client_id: clientId, for_origin: forOrigin });
-    const prompt = hidden ? "none" : words(ask.prompt).filter((word) => word !== "none").join(" ");
-    for (const [name, value] of Object.entries({ ...ask, prompt })) {
-      if (value) query.set(name, value);
-    }
-    return query;
   }
 
   // popup.ts
@@ -1413,8 +1421,9 @@
   }
 
   // assistant.ts
-  function createAssistant(server, settings) {
-    if (typeof settings?.clientId !== "string" || !settings.clientId) {
+  function createAssistant(server, given) {
+    const settings = own(given);
+    if (typeof settings.clientId !== "string" || !settings.clientId) {
       throw new Error("usher: the setting 'clientId' is missing; write curity.token.assistant({clientId: '...'})");
     }
     const client = new Client(server, settings);

@@ -54,7 +54,9 @@ function watch(target: Request): void {
   target.open = function (this: XMLHttpRequest, ...args: unknown[]) {
     if (args.length > 1) args[1] = String(args[1]); // what is opened is what is judged
     Reflect.apply(open, this, args);
-    opened.set(this, { url: resolve(String(args[1]), document.baseURI), authorized: false });
+    // Another document's request (a frame's) has a base of its own, which cannot be known here.
+    const base = this instanceof XMLHttpRequest ? document.baseURI : undefined;
+    opened.set(this, { url: resolve(String(args[1]), base), authorized: false });
   };
   target.setRequestHeader = function (this: XMLHttpRequest, name, value) {
     setRequestHeader.call(this, name, value);

@@ -2,12 +2,13 @@ import type { Assistant, Constants, JQueryLike, RequestParameters, Settings, Tok
 import { prepareJQuery, prepareRequests, type Sender } from "./ajax.ts";
 import { Client } from "./client.ts";
 import { patternRule, type UrlRule } from "./origins.ts";
-import { asked, type Asked } from "./parameters.ts";
+import { asked, own, type Asked } from "./parameters.ts";
 import { Thenable } from "./thenable.ts";
 
 /** What `curity.token.assistant` gives: own enumerable functions, which need no `this`. */
-export function createAssistant(server: Constants, settings: Settings): Assistant {
-  if (typeof settings?.clientId !== "string" || !settings.clientId) {
+export function createAssistant(server: Constants, given: Settings): Assistant {
+  const settings = own(given);
+  if (typeof settings.clientId !== "string" || !settings.clientId) {
     throw new Error("usher: the setting 'clientId' is missing; write curity.token.assistant({clientId: '...'})");
   }
   const client = new Client(server, settings);

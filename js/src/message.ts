@@ -1,4 +1,5 @@
 import { failure, reasonOf } from "./errors.ts";
+import { own } from "./parameters.ts";
 
 /** The success message of the assisted token endpoint. */
 export interface TokenMessage {
@@ -19,8 +20,9 @@ export function isObject(data: unknown): data is Fields {
  */
 export function readTokens(data: unknown, nonce: string): TokenMessage | undefined {
   if (!isSuccess(data)) return undefined;
-  const { access_token, expires_in, id_token } = data;
-  const type = data["token_type"] ?? "bearer";
+  const fields = own(data);
+  const { access_token, expires_in, id_token } = fields;
+  const type = fields["token_type"] ?? "bearer";
   if (typeof access_token !== "string" || !/^[\x21-\x7e]+$/.test(access_token)) throw failure("server_error", "The server's answer has no token.");
   if (typeof type !== "string" || type.toLowerCase() !== "bearer") throw failure("server_error", "The server's answer has a token of another type than bearer.");
   if (typeof expires_in !== "number" || !(expires_in >= 0)) throw failure("server_error", "The server's answer does not say how long the token lives.");
@@ -31,14 +33,15 @@ export function readTokens(data: unknown, nonce: string): TokenMessage | undefin
 /** Whether this is a success message; an error message is thrown, anything else is false. */
 export function isSuccess(data: unknown): data is Fields {
   if (!isObject(data)) return false;
-  if (data["status"] === "error") throw errorFrom(data);
-  return data["status"] === "success";
+  const { status } = own(data);
+  if (status === "error") throw errorFrom(data);
+  return status === "success";
 }
 
 /** The rejection for an error message, or for the JSON body of an error response. */
 export function errorFrom(data: unknown): unknown {
-  const { error, error_description, error_uri, ...rest }: Fields = isObject(data) ? data : {};
-  const reason = reasonOf(rest["reason"]);
+  const { error, error_description, error_uri, reason: given } = own<Fields>(isObject(data) ? data : {});
+  const reason = reasonOf(given);
   return failure(
     typeof error === "string" && error ? error : "server_error",
     typeof error_description === "string" ? error_description : "The server gave no description.",
@@ -51,7 +54,7 @@ export function nonceOf(idToken: unknown): unknown {
   try {
     const payload = String(idToken).split(".")[1] ?? "";
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
-    return isObject(claims) ? claims["nonce"] : undefined;
+    return isObject(claims) ? own(claims)["nonce"] : undefined;
   } catch {
     return undefined;
   }

@@ -5,7 +5,9 @@ export type UrlRule = (url: URL) => boolean;
  * The URL that a request will really go to; undefined where it is none. Only http(s) has origins that
  * mean anything: elsewhere `null` equals `null`, and a blob has the origin of its maker.
  */
-export function resolve(url: string, base: string): URL | undefined {
+export function resolve(url: string, base: string | undefined): URL | undefined {
+  // Without the base only what names its host counts: "https:path" is relative to a base of its scheme.
+  if (base === undefined && !/^https?:\/\//i.test(url)) return undefined;
   try {
     const found = new URL(url, base);
     return /^https?:$/.test(found.protocol) ? found : undefined;

@@ -5,10 +5,16 @@ const PASSED_ON = ["scope", "force_auth", "prompt", "max_age", "acr_values", "lo
 /** What one request asks for, cleaned: strings only, and nothing that is empty. */
 export type Asked = { [name in (typeof PASSED_ON)[number]]?: string };
 
+/** The own properties alone: a polluted Object.prototype is none of the app's wishes. */
+export function own<T extends object>(given: T | null | undefined): T {
+  return Object.assign(Object.create(null) as T, given);
+}
+
 export function asked(parameters: RequestParameters | undefined, defaultScope: string | undefined): Asked {
-  const clean: Asked = {};
+  const given = own(parameters);
+  const clean: Asked = own({});
   for (const name of PASSED_ON) {
-    const value = String(parameters?.[name] ?? "").trim();
+    const value = String(given[name] ?? "").trim();
     if (value) clean[name] = value;
   }
   if (clean.force_auth !== "true") delete clean.force_auth;

@@ -74,3 +74,19 @@ test("a jQuery prepared by hand: its own requests only", () => {
 
 /** The functions as they were before any was wrapped. */
 const FakeRequestBefore = { open: FakeRequest.prototype.open, setRequestHeader: FakeRequest.prototype.setRequestHeader, send: FakeRequest.prototype.send };
+
+test("a request of another document gets the token by an absolute address alone", () => {
+  token = "abc";
+  prepareRequests(sender);
+  const frames = (url: string): number => {
+    const request = { headers: [] as [string, string][] };
+    const { open, setRequestHeader, send } = FakeRequest.prototype;
+    Object.assign(request, { open, setRequestHeader, send, sent: 0 });
+    (request as unknown as FakeRequest).open("GET", url);
+    (request as unknown as FakeRequest).send();
+    return request.headers.length;
+  };
+  assert.equal(frames("https://app.example/api"), 1);
+  const relative = ["/api", "api", "", "?a", "//app.example/api", "https:api", "https:/api", "\\\\app.example/api"];
+  for (const url of [...relative, "https:app.example/api", "https:\\app.example"]) assert.equal(frames(url), 0, url);
+});
