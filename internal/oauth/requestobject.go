@@ -79,7 +79,7 @@ func parameterValues(raw json.RawMessage) ([]string, error) {
 }
 
 // Check holds a request object against its client and the time (RFC 9101 §4, §5.2, §6.3). The claims about the object
-// itself may be absent; where they are there they have to be right.
+// itself may be absent, save nbf and exp of a client that has to sign; where they are there they have to be right.
 func (o *RequestObject) Check(c *Client, issuer string, now time.Time) error {
 	switch {
 	case o.Type != "" && !strings.EqualFold(o.Type, "JWT") && !strings.EqualFold(o.Type, TypeRequestObject):
@@ -92,6 +92,8 @@ func (o *RequestObject) Check(c *Client, issuer string, now time.Time) error {
 		return errors.New("its iss is not the client")
 	case len(o.Audience) > 0 && !slices.Contains(o.Audience, issuer):
 		return errors.New("its aud does not name this server")
+	case c.RequireSigned && (o.NotBefore.IsZero() || o.Expires.IsZero()): // FAPI 2.0 Message Signing §5.3.1
+		return errors.New("it lacks nbf or exp")
 	case !o.NotBefore.IsZero() && now.Sub(o.NotBefore) > maxRequestAge+ForeignSkew:
 		return errors.New("its nbf is too old")
 	case !o.NotBefore.IsZero() && o.Expires.Sub(o.NotBefore) > maxRequestAge:

@@ -65,6 +65,33 @@ func TestRequestObjectsThatAreGood(t *testing.T) {
 	}
 }
 
+// FAPI 2.0 Message Signing §5.3.1: nbf and exp are there, an hour apart at most. Who need not sign may omit them.
+func TestRequestObjectsOfClientsThatHaveToSign(t *testing.T) {
+	now, hour := seconds(0), seconds(time.Hour)
+	for name, test := range map[string]struct {
+		changes []any
+		good    bool
+	}{
+		"both":                 {[]any{"nbf", now, "exp", hour}, true},
+		"neither":              {nil, false},
+		"no exp":               {[]any{"nbf", now}, false},
+		"no nbf":               {[]any{"exp", hour}, false},
+		"iat instead of nbf":   {[]any{"iat", now, "exp", hour}, false},
+		"null as nbf":          {[]any{"nbf", nil, "exp", hour}, false},
+		"exp after 61 minutes": {[]any{"nbf", now, "exp", seconds(61 * time.Minute)}, false},
+		"nbf of 2 hours ago":   {[]any{"nbf", seconds(-2 * time.Hour), "exp", seconds(time.Minute)}, false},
+	} {
+		c := &oauth.Client{ID: "app", ClientRequests: oauth.ClientRequests{RequireSigned: true}}
+		err := new(requestObject(t, "", test.changes...)).Check(c, thisServer, noon)
+		if (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := new(requestObject(t, "")).Check(&oauth.Client{ID: "app"}, thisServer, noon); err != nil {
+		t.Errorf("a client that need not sign: %v", err)
+	}
+}
+
 func TestRequestObjectsThatAreRefused(t *testing.T) {
 	c := &oauth.Client{ID: "app"}
 	for name, changes := range map[string][]any{
