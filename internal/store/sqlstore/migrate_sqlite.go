@@ -68,5 +68,6 @@ func sqliteConflict(err error) bool {
 			return true
 		}
 	}
-	return strings.Contains(err.Error(), "already exists")
+	text := err.Error()
+	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
 }
