@@ -11,8 +11,9 @@ import (
 const (
 	// purgeRound bounds one call of purge, so that keys are tended in between; the next round goes on.
 	purgeRound = time.Minute
-	// purgeSlice is how long one transaction may keep callers waiting, its commit included.
-	purgeSlice = 10 * time.Millisecond
+	// purgeSlice is how long one transaction may keep callers waiting, its commit included. Its pages come to the
+	// disk again by a checkpoint, behind which commits wait as long once more.
+	purgeSlice = 5 * time.Millisecond
 	// The limit of a transaction begins low and follows the time that it takes. PostgreSQL gets that many
 	// statements at once.
 	purgeFirst, purgeLeast, purgeMost = 32, 4, 2000

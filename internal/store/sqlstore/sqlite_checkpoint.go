@@ -23,7 +23,7 @@ type sqliteCheckpointer struct {
 
 const (
 	// checkpointRows is how many changed rows wake the checkpointer. A row changes about five pages, so it
-	// forces about 4 MB to disk at a time: commits that wait for the same disk never wait behind more.
+	// forces about 2 MB to disk at a time: commits that wait for the same disk wait behind no more.
 	checkpointRows = 100
 	// restartPages is how long the log becomes, in pages, before it begins again (20 MB).
 	restartPages = 5000
