@@ -161,6 +161,9 @@ func (c *drainConn) Read(p []byte) (int, error) {
 	if c.ended && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		if n = readArrived(c.TCPConn, p); n > 0 {
 			err = nil
+		} else {
+			// At once, not when the server gets to it: what comes between the look and the end is lost.
+			_ = c.TCPConn.Close()
 		}
 	}
 	if n > 0 {

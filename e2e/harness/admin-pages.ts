@@ -83,7 +83,10 @@ export async function adminPages(usher: Server): Promise<Record<string, Way>> {
   at("client-try", "/admin/clients/shop/try");
   at("accounts", "/admin/accounts");
   at("account-new", "/admin/accounts/new");
-  for (const page of ["", "/consents", "/consents/shop/withdraw", "/edit", "/lock", "/password", "/remove", "/signout"]) {
+  const ofAccount = [
+    "", "/consents", "/consents/shop/withdraw", "/edit", "/lock", "/password", "/remove", "/sign-ins", "/signout", "/throttle",
+  ];
+  for (const page of ofAccount) {
     at(`account${page.replaceAll("/", "-")}`, `/admin/accounts/${ann}${page}`);
   }
   at("sessions", "/admin/sessions");

@@ -17,8 +17,8 @@ func TestNextLimit(t *testing.T) {
 	}{
 		{32, purgeSlice, 32},
 		{32, purgeSlice / 2, 64},
-		{32, purgeSlice / 100, 64},        // it doubles at most
-		{500, 337 * time.Millisecond, 14}, // what one transaction took once
+		{32, purgeSlice / 100, 64},       // it doubles at most
+		{500, 337 * time.Millisecond, 7}, // what one transaction took once
 		{32, time.Hour, purgeLeast},
 		{purgeMost, 0, purgeMost},
 	} {
