@@ -35,7 +35,7 @@ check: setup ## the quick part: formatting, vet, staticcheck, types, references 
 	$(GO) test ./internal/oauth ./internal/web ./internal/archtest ./internal/token ./js/...
 
 test: check ## all of it; installs what it needs on Debian and Ubuntu
-	$(GO) test -race $(RACED)
+	$(GO) test -race -timeout 20m $(RACED)
 	$(GO) test ./internal/server -two-nodes
 	$(GO) test -count=1 ./interop
 	$(GO) test ./faults
