@@ -66,7 +66,7 @@ type Verdict struct {
 // busyWait is the wait where others of the same source are being judged.
 const busyWait = 2 * time.Second
 
-// ReadThrottle reads what Encode wrote; empty parts are those of a secret that nobody guessed at.
+// ReadThrottle reads what Encode wrote; empty parts belong to a secret without guesses.
 func ReadThrottle(tries, browsers []byte) (t Throttle, err error) {
 	if len(tries) > 0 {
 		err = json.Unmarshal(tries, &t.tries)

@@ -90,7 +90,7 @@ func (s *Server) authenticateClient(r *http.Request, snap *snapshot) (authentica
 	case oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT:
 		a.spends, err = s.checkAssertion(r, c, p.assertion)
 	default:
-		err = fmt.Errorf("client authentication by %q is not implemented", a.method)
+		err = fmt.Errorf("unknown client authentication method %q", a.method)
 	}
 	if err != nil {
 		return authenticated{}, errClient.Because(err)

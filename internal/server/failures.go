@@ -33,7 +33,7 @@ type failures struct {
 	ofOne map[oauth.ID]int // how many of folds are of an account
 }
 
-// failureKind is what is counted together. The zero account stands for all names that nobody has,
+// failureKind is what is counted together. The zero account stands for all unknown names,
 // and the zero network for all beyond the first ones of an account.
 type failureKind struct {
 	account oauth.ID

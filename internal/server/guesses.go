@@ -16,7 +16,7 @@ import (
 
 // attempt is one guess at a password that may be judged: at whose, from which browser.
 type attempt struct {
-	account     oauth.Account // the zero Account where nobody has the name
+	account     oauth.Account // the zero Account where the name is unknown
 	browser     string        // the ID in the device cookie, where it is the account's
 	key         []byte        // of the guesses in the store
 	reservation authn.Reservation
@@ -136,7 +136,7 @@ func (s *Server) knowBrowser(
 }
 
 // tooManyAttempts says why a guess was refused and what the user can do. It says the same of
-// names that nobody has.
+// unknown names.
 func tooManyAttempts(v authn.Verdict) string {
 	again := "Try again in " + inWords(v.Wait)
 	switch {

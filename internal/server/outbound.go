@@ -41,7 +41,7 @@ const (
 // outbound is the only place that asks other servers. Clients say where their documents are, so this could be turned
 // against what only this machine reaches (SSRF): it speaks https, follows no redirect, uses no proxy, bounds time and
 // size, and refuses to connect to an address that is not public, judged when the name is already resolved.
-// Documents are fetched for whoever names them, and share places by client; notices have their own (backChannel).
+// Fetches of documents share places by client; notices have places of their own (backChannel).
 type outbound struct {
 	client  *http.Client
 	local   bool // this is a server for development

@@ -124,7 +124,7 @@ func (s *Server) authenticate(
 	return nil
 }
 
-// reason is why a password did not fit: nobody has the name, or the user has no password yet.
+// reason is why a password did not fit: the name is unknown, or the user has no password yet.
 func (a *attempt) reason() string {
 	switch {
 	case a.account.ID.IsZero():
