@@ -233,8 +233,9 @@ func TestBackChannelIsBounded(t *testing.T) {
 	w.backChannelLogout(c, "app")
 	b := w.browser()
 	b.signIn("client_id", "app")
-	w.server.backChannel.queue = fair.New(fair.Bounds{AtOnce: 1}) // one place, which nobody may have
+	w.server.backChannel.queue = fair.New(fair.Bounds{AtOnce: 1}) // one place, which no key may have
 	b.submit(logoutPath, form("confirm", "yes")).wantText("You are signed out")
+	w.server.backChannel.under.Wait()
 	if !strings.Contains(w.log.String(), fair.ErrFull.Error()) || len(c.heard) != 0 {
 		t.Errorf("%d heard; log:\n%s", len(c.heard), w.log)
 	}
